@@ -1,0 +1,54 @@
+"""The one interface: what the numbers that a network learns say about cells.
+
+A method is a value - a frozen dataclass that holds everything about itself: how labels become targets, what it costs to be
+wrong, and how outputs become labels again. `tests/test_laws.py` states the laws that every representation keeps.
+
+Shapes are written as suffixes: B batch, C channels, S the spatial axes (Y, X) or (Z, Y, X).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mesophyll.labels import Labels
+
+__all__ = ["Representation"]
+
+
+@dataclass(frozen=True)
+class Representation(ABC):
+    """What a network learns, and how cells are read back from it.
+
+    Parameters
+    ----------
+    halo
+        How many voxels of context `encode` may look at: the target of a voxel does not change with what lies farther away,
+        as long as no cell is longer than the halo. Longer cells are encoded as the pieces that the halo shows.
+    """
+
+    halo: int = 32
+
+    @abstractmethod
+    def channels(self, ndim: int) -> int:
+        """Return the number of channels for 2 or 3 spatial axes."""
+
+    @abstractmethod
+    def encode(self, labels_S: Labels) -> NDArray[np.float32]:
+        """Turn labels into the target, shape (C, *S), float32; zero outside cells."""
+
+    @abstractmethod
+    def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
+        """Return the cost of a raw output as a scalar; voxels that are not known (bool, shape (B, *S)) weigh nothing."""
+
+    @abstractmethod
+    def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
+        """Bring a raw output to the scale of `encode`."""
+
+    @abstractmethod
+    def decode(self, output_CS: NDArray[np.float32]) -> Labels:
+        """Turn an activated output into labels, shape S, int32, numbered 1, 2, 3, ..."""

@@ -1,0 +1,59 @@
+"""Frozen dataclasses to and from plain tables (TOML, JSON): one rule for plans, networks and representations."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+
+from mesophyll.errors import SettingsError
+
+__all__ = ["from_dict", "read_toml", "to_dict"]
+
+T = TypeVar("T")
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Return the fields of a frozen dataclass as a table of plain values."""
+    return dict(pydantic.TypeAdapter(type(settings)).dump_python(settings, mode="json"))
+
+
+def from_dict(kind: type[T], table: Mapping[str, Any], name: str = "settings") -> T:
+    """Build a dataclass from a table.
+
+    Raises
+    ------
+    SettingsError
+        On an unknown key (naming the nearest one) and on a value of the wrong type or out of range.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise SettingsError(
+                f"{name}: unknown key {key!r}", f"the keys are {', '.join(known)}", f"did you mean {nearest[0]!r}?"
+            )
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(dict(table))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or name
+        raise SettingsError(f"{name}: {place} = {first['input']!r}", first["msg"], f"correct {place}") from None
+
+
+def read_toml(kind: type[T], path: Path) -> T:
+    """Build a dataclass from a TOML file; errors are those of `from_dict` and name the file."""
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror})", "a plan is a TOML file", "check the path"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}", "a plan is a TOML file", "correct that line") from None
+    return from_dict(kind, table, name=Path(path).name)

@@ -1,0 +1,205 @@
+"""A scan: an array, lazy or not, and where its voxels lie in space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from mesophyll.blocks import Region
+from mesophyll.errors import VolumeError
+
+__all__ = ["LazyArray", "Resampled", "Spacing", "Volume", "check_spacing", "resample"]
+
+Spacing = tuple[float, ...]
+"""The edge lengths of a voxel in µm, one for each axis, in the order (Z, Y, X)."""
+
+
+class LazyArray(Protocol):
+    """What the package asks of an array: NumPy, memory maps, zarr and HDF5 all give it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of voxels along each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy type of a voxel."""
+
+    def __getitem__(self, region: Any, /) -> Any:
+        """Read a region into memory."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A grey-value or label array in space.
+
+    Parameters
+    ----------
+    data
+        Shape (Y, X) or (Z, Y, X). May be lazy: it is read only where it is indexed.
+    spacing_um
+        The voxel's edge lengths in µm, in the order of the axes; None where the file did not say.
+    origin_um
+        Where the first voxel's centre lies; zeros where it is not known.
+    name
+        What errors and reports call it, usually the file's name.
+    """
+
+    data: LazyArray
+    spacing_um: Spacing | None = None
+    origin_um: tuple[float, ...] = ()
+    name: str = "scan"
+
+    def __post_init__(self) -> None:
+        if self.ndim not in (2, 3):
+            raise VolumeError(
+                f"{self.name} has {self.ndim} axes of lengths {tuple(self.data.shape)}",
+                "a scan has the axes (Y, X) or (Z, Y, X)",
+                "split channels or time points into files of their own",
+            )
+        if self.spacing_um is not None:
+            object.__setattr__(self, "spacing_um", check_spacing(self.spacing_um, self.ndim))
+        object.__setattr__(self, "origin_um", self.origin_um or (0.0,) * self.ndim)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of voxels along each axis."""
+        return tuple(self.data.shape)
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return len(self.data.shape)
+
+    @property
+    def known_spacing_um(self) -> Spacing:
+        """The spacing; a `VolumeError` where it is not known."""
+        if self.spacing_um is None:
+            raise VolumeError(
+                f"{self.name} holds no voxel size",
+                "sizes in µm need one",
+                "pass it: --spacing Z Y X, or one number for cubic voxels, in µm",
+            )
+        return self.spacing_um
+
+    def read(self) -> NDArray[Any]:
+        """Read the whole volume into memory."""
+        return np.asarray(self.data[(slice(None),) * self.ndim])
+
+    def crop(self, region: Region) -> Volume:
+        """Read a region; it keeps its place in space."""
+        spacing = self.spacing_um or (0.0,) * self.ndim
+        corner = tuple(
+            origin + axis.start * step for origin, axis, step in zip(self.origin_um, region, spacing, strict=True)
+        )
+        return replace(self, data=np.asarray(self.data[region]), origin_um=corner)
+
+
+def check_spacing(spacing_um: float | Sequence[float], ndim: int) -> Spacing:
+    """Return one positive edge length for each axis; a single number stands for all of them."""
+    given = [spacing_um] * ndim if isinstance(spacing_um, float | int) else list(spacing_um)
+    spacing = tuple(float(step) for step in given)
+    if len(spacing) != ndim or not all(math.isfinite(step) and step > 0 for step in spacing):
+        raise VolumeError(
+            f"the voxel size {' '.join(f'{step:g}' for step in spacing)} µm cannot be",
+            f"{ndim} axes need one positive number, or {ndim} of them in the order (Z, Y, X)",
+            "pass for example --spacing 0.65",
+        )
+    return spacing
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A lazy array seen at another voxel size: any region of it is computed when it is read.
+
+    Grey values are interpolated linearly, after a Gaussian low-pass where the new voxels are coarser (so that fine
+    noise is averaged and not aliased). Labels (``nearest=True``) take the nearest voxel. A region read on its own
+    equals the same region of the whole.
+
+    Parameters
+    ----------
+    source
+        The array, shape (Y, X) or (Z, Y, X).
+    shape
+        The new number of voxels along each axis.
+    nearest
+        Take the nearest voxel, for labels.
+    """
+
+    source: LazyArray
+    shape: tuple[int, ...]
+    nearest: bool = False
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The source's for labels, float32 for grey values."""
+        return np.dtype(self.source.dtype) if self.nearest else np.dtype(np.float32)
+
+    def __getitem__(self, region: Region) -> NDArray[Any]:
+        places = [
+            _centres(axis, new, old) for axis, new, old in zip(region, self.shape, self.source.shape, strict=True)
+        ]
+        return self._nearest(places) if self.nearest else self._linear(places)
+
+    def _nearest(self, places: list[NDArray[Any]]) -> NDArray[Any]:
+        indices = [
+            np.clip(np.rint(place), 0, length - 1).astype(int)
+            for place, length in zip(places, self.source.shape, strict=True)
+        ]
+        region = tuple(slice(int(index[0]), int(index[-1]) + 1) for index in indices)
+        block = np.asarray(self.source[region])
+        return block[np.ix_(*(index - index[0] for index in indices))]
+
+    def _linear(self, places: list[NDArray[Any]]) -> NDArray[np.float32]:
+        ratios = [old / new for new, old in zip(self.shape, self.source.shape, strict=True)]
+        sigmas = [0.5 * math.sqrt(max(ratio * ratio - 1.0, 0.0)) for ratio in ratios]
+        margins = [math.ceil(4 * sigma) + 1 for sigma in sigmas]
+        starts = [max(math.floor(place[0]) - margin, 0) for place, margin in zip(places, margins, strict=True)]
+        stops = [
+            min(math.ceil(place[-1]) + margin + 1, length)
+            for place, margin, length in zip(places, margins, self.source.shape, strict=True)
+        ]
+        block = np.asarray(self.source[tuple(map(slice, starts, stops))]).astype(np.float32)
+        for axis, (place, start, sigma) in enumerate(zip(places, starts, sigmas, strict=True)):
+            if sigma > 0:
+                block = ndimage.gaussian_filter1d(block, sigma, axis=axis, mode="nearest", truncate=4.0)
+            block = _interpolate(block, place - start, axis)
+        return block
+
+
+def _centres(region: slice, new: int, old: int) -> NDArray[Any]:
+    """Where the new voxels' centres lie among the old ones; both cover the same length."""
+    start, stop, _ = region.indices(new)
+    return (np.arange(start, stop) + 0.5) * (old / new) - 0.5
+
+
+def _interpolate(block: NDArray[np.float32], place: NDArray[Any], axis: int) -> NDArray[np.float32]:
+    last = block.shape[axis] - 1
+    place = np.clip(place, 0, last)
+    lower = np.minimum(place.astype(int), max(last - 1, 0))
+    weight = (place - lower).astype(np.float32).reshape([-1 if other == axis else 1 for other in range(block.ndim)])
+    below, above = block.take(lower, axis), block.take(np.minimum(lower + 1, last), axis)
+    blended: NDArray[np.float32] = below + weight * (above - below)
+    return blended
+
+
+def resample(volume: Volume, spacing_um: Spacing, *, nearest: bool = False) -> Volume:
+    """Return the volume at another voxel size, lazily; itself where the number of voxels would not change.
+
+    The new spacing is the one asked for up to rounding: a whole number of voxels covers the same length.
+    """
+    old = volume.known_spacing_um
+    wanted = check_spacing(spacing_um, volume.ndim)
+    shape = tuple(
+        max(round(length * step / target), 1) for length, step, target in zip(volume.shape, old, wanted, strict=True)
+    )
+    if shape == volume.shape:
+        return volume
+    actual = tuple(length * step / new for length, step, new in zip(volume.shape, old, shape, strict=True))
+    return replace(volume, data=Resampled(volume.data, shape, nearest=nearest), spacing_um=actual)
