@@ -43,7 +43,7 @@ class Block:
 def grid(shape: Sequence[int], size: int, halo: int) -> list[Block]:
     """Tile a volume with blocks of at most ``size`` voxels a side, evenly spread.
 
-    An axis is cut into the fewest parts that respect ``size``, all of nearly one length: no thin rest is left at the end.
+    An axis is cut into the fewest parts that respect ``size``, all of nearly one length: no thin rest remains.
     """
     spans_by_axis = [_spans(length, size) for length in shape]
     writes = itertools.product(*spans_by_axis)

@@ -1,7 +1,7 @@
 """The one interface: what the numbers that a network learns say about cells.
 
 A method is a value - a frozen dataclass that holds everything about itself: how labels become targets, what it costs to be
-wrong, and how outputs become labels again. `tests/test_laws.py` states the laws that every representation keeps.
+wrong, and how outputs become labels again. The laws that every representation keeps are in `tests/test_laws.py`.
 
 Shapes are written as suffixes: B batch, C channels, S the spatial axes (Y, X) or (Z, Y, X).
 """
@@ -27,8 +27,8 @@ class Representation(ABC):
     Parameters
     ----------
     halo
-        How many voxels of context `encode` may look at: the target of a voxel does not change with what lies farther away,
-        as long as no cell is longer than the halo. Longer cells are encoded as the pieces that the halo shows.
+        How many voxels of context `encode` may look at: the target of a voxel does not change with what lies farther
+        away, as long as no cell is longer than the halo. Longer cells are encoded as the pieces that the halo shows.
     """
 
     halo: int = 32
@@ -43,7 +43,7 @@ class Representation(ABC):
 
     @abstractmethod
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the cost of a raw output as a scalar; voxels that are not known (bool, shape (B, *S)) weigh nothing."""
+        """Return the cost of a raw output, a scalar; where ``known_BS`` (bool, shape (B, *S)) is false it weighs nothing."""
 
     @abstractmethod
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
