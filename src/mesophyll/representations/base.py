@@ -1,7 +1,7 @@
 """The one interface: what the numbers that a network learns say about cells.
 
-A method is a value - a frozen dataclass that holds everything about itself: how labels become targets, what it costs to be
-wrong, and how outputs become labels again. The laws that every representation keeps are in `tests/test_laws.py`.
+A method is a value - a frozen dataclass that holds everything about itself: how labels become targets, what it costs
+to be wrong, and how outputs become labels again. `tests/test_laws.py` holds the laws that every representation keeps.
 
 Shapes are written as suffixes: B batch, C channels, S the spatial axes (Y, X) or (Z, Y, X).
 """
@@ -43,7 +43,7 @@ class Representation(ABC):
 
     @abstractmethod
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the cost of a raw output, a scalar; where ``known_BS`` (bool, shape (B, *S)) is false it weighs nothing."""
+        """Return the cost of a raw output, a scalar; voxels where ``known_BS`` (bool) is false weigh nothing."""
 
     @abstractmethod
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
