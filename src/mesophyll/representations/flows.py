@@ -1,0 +1,137 @@
+"""Cells as flows: a foreground, and at every voxel of a cell the way to one point of it (Cellpose and its kin).
+
+Three targets, one decoder. Channel 0 is the foreground; channels 1 .. ndim are the flow along the axes in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import cc3d
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from mesophyll.labels import Labels
+from mesophyll.representations.base import Representation
+from mesophyll.representations.diffusion import diffusion_flow
+from mesophyll.representations.following import follow, follow_tensor
+from mesophyll.representations.gathering import gather
+from mesophyll.representations.paths import centroids, interior_points, waypoints
+
+__all__ = ["TARGETS", "Flows"]
+
+FlowTarget = Literal["centre", "interior", "diffusion"]
+
+
+def _centre(cells: Labels, count: int) -> NDArray[np.float32]:
+    """``tanh(c - v)``, c the centroid of the cell and v the voxel (section 3 of the report)."""
+    offset = centroids(cells, count)[cells].transpose(3, 0, 1, 2) - np.indices(cells.shape)
+    return np.asarray(np.tanh(offset), dtype=np.float32)
+
+
+def _interior(cells: Labels, count: int) -> NDArray[np.float32]:
+    """Return unit steps on the shortest way, inside the cell, to a point deep inside it; 0 at the point."""
+    ways = waypoints(cells, interior_points(cells, count))
+    offset = np.stack(np.unravel_index(np.maximum(ways, 0), cells.shape)) - np.indices(cells.shape)
+    offset = np.where(ways < 0, 0, offset).astype(np.float32)
+    unit: NDArray[np.float32] = offset / np.maximum(np.linalg.norm(offset, axis=0), 1)
+    return unit
+
+
+TARGETS: dict[FlowTarget, Callable[[Labels, int], NDArray[np.float32]]] = {
+    "centre": _centre,
+    "interior": _interior,
+    "diffusion": diffusion_flow,
+}
+"""Flow of the cells 1 .. count, each of one piece: (cells (Z, Y, X), count) to (3, Z, Y, X)."""
+
+
+@dataclass(frozen=True)
+class Flows(Representation):
+    """Foreground and flow.
+
+    Parameters
+    ----------
+    target
+        Where the flow leads: ``centre`` is the report's ``tanh(c - v)``, ``interior`` a unit step towards a point deep inside
+        the cell by the shortest way within it, ``diffusion`` Cellpose's gradient of heat from the centre.
+    foreground_loss
+        ``mae`` as in the report's equation 1, or ``bce``, cross-entropy, which still pulls where the output is surely wrong.
+    alpha, beta
+        Weights of the foreground and of the flow in equation 1.
+    threshold
+        Foreground above this is inside a cell.
+    passes
+        Cells are found after 2**passes steps.
+    min_arrivals
+        So many voxels must end in a box of 3 voxels' side to make a cell.
+    min_size_vox
+        Smaller cells are dropped.
+    """
+
+    target: FlowTarget = "interior"
+    foreground_loss: Literal["mae", "bce"] = "bce"
+    alpha: float = 1.0
+    beta: float = 5.0
+    threshold: float = 0.5
+    passes: int = 8
+    min_arrivals: int = 5
+    min_size_vox: int = 20
+
+    def channels(self, ndim: int) -> int:
+        """Foreground and one flow for each axis."""
+        return 1 + ndim
+
+    def encode(self, labels_S: Labels) -> NDArray[np.float32]:
+        """Return foreground (0 or 1) and flow (at most 1 long, in voxels), shape (1 + ndim, *S)."""
+        volume = _as_volume(np.maximum(labels_S, 0))
+        cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
+        cells = cells.reshape(volume.shape).astype(np.int32)
+        flow = TARGETS[self.target](cells, int(count)) * (cells > 0)
+        target = np.concatenate([(cells > 0)[None].astype(np.float32), flow[-labels_S.ndim :]])
+        return target.reshape(-1, *labels_S.shape)
+
+    def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
+        """Return equation 1 of the report: foreground everywhere known, flow inside known cells."""
+        output = output_BCS.float()
+        foreground, inside = target_BCS[:, 0], target_BCS[:, 0].bool() & known_BS
+        if self.foreground_loss == "bce":
+            per_voxel = functional.binary_cross_entropy_with_logits(output[:, 0], foreground, reduction="none")
+        else:
+            per_voxel = (torch.sigmoid(output[:, 0]) - foreground).abs()
+        error = (torch.tanh(output[:, 1:]) - target_BCS[:, 1:]).square().mean(dim=1)
+        return self.alpha * _mean_where(per_voxel, known_BS) + self.beta * _mean_where(error, inside)
+
+    def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
+        """Sigmoid for the foreground, tanh for the flow."""
+        return torch.cat([torch.sigmoid(output_BCS[:, :1]), torch.tanh(output_BCS[:, 1:])], dim=1)
+
+    def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
+        """Follow the flow and gather what ends together. A tensor is followed on its own device."""
+        spatial = tuple(output_CS.shape[1:])
+        volume = (1,) * (3 - len(spatial)) + spatial
+        if isinstance(output_CS, torch.Tensor):
+            inside_tensor = (output_CS[0] > self.threshold).reshape(volume)
+            step = output_CS.new_zeros((3, *volume), dtype=torch.float32)
+            step[-len(spatial) :] = output_CS[1:].reshape(-1, *volume)
+            moved = follow_tensor(step, inside_tensor, self.passes).cpu().numpy()
+            inside = inside_tensor.cpu().numpy()
+        else:
+            inside = (output_CS[0] > self.threshold).reshape(volume)
+            flow = np.zeros((3, *volume), np.float32)
+            flow[-len(spatial) :] = output_CS[1:].reshape(-1, *volume)
+            moved = follow(flow, inside, self.passes)
+        return gather(moved, inside, self.min_arrivals, self.min_size_vox).reshape(spatial)
+
+
+def _as_volume(labels_S: Labels) -> Labels:
+    return labels_S.reshape((1,) * (3 - labels_S.ndim) + labels_S.shape)
+
+
+def _mean_where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean over a mask; 0 over an empty one. Values outside are replaced, not multiplied: 0 x NaN is NaN."""
+    return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)

@@ -1,0 +1,126 @@
+"""Turn the ends of a flow into cells: where many voxels arrive lies one cell.
+
+Volumes (Z, Y, X); a 2D image is a volume of one layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cc3d
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from mesophyll.labels import Labels, remove_small, sequential
+
+__all__ = ["gather", "grow_into"]
+
+
+def gather(moved: NDArray[np.float32], inside: NDArray[np.bool_], min_arrivals: int, min_size_vox: int) -> Labels:
+    """Group voxels by where they arrive.
+
+    Parameters
+    ----------
+    moved
+        Displacement of each voxel, shape (3, Z, Y, X), in voxels.
+    inside
+        The voxels that belong to cells, shape (Z, Y, X).
+    min_arrivals
+        A sink is where at least so many voxels arrive in a box of 3 voxels' side; sinks that touch are one.
+    min_size_vox
+        Smaller cells are dropped. So are voxels cut off from their cell: they join the cell around them.
+    """
+    arrivals: NDArray[np.int32] = _arrivals(moved, inside)
+    sinks = cc3d.connected_components(_box_sum(arrivals) >= min_arrivals, connectivity=26).astype(np.int32)
+    labels = _labels_at_ends(moved, inside, sinks)
+    return sequential(remove_small(grow_into(_largest_pieces(labels), inside), min_size_vox))
+
+
+def grow_into(labels: Labels, inside: NDArray[np.bool_]) -> Labels:
+    """Let cells grow, a layer of face neighbours at a time, into the voxels inside that they reach; a copy is returned."""
+    grown: Labels = _grow(labels, inside)
+    return grown
+
+
+@numba.njit(cache=True)
+def _arrivals(moved: Any, inside: Any) -> Any:
+    arrivals = np.zeros(inside.shape, np.int32)
+    for z in range(inside.shape[0]):
+        for y in range(inside.shape[1]):
+            for x in range(inside.shape[2]):
+                if inside[z, y, x]:
+                    arrivals[_end(moved, z, y, x)] += 1
+    return arrivals
+
+
+@numba.njit(cache=True, inline="always")
+def _end(moved: Any, z: Any, y: Any, x: Any) -> Any:
+    return (int(z + moved[0, z, y, x] + 0.5), int(y + moved[1, z, y, x] + 0.5), int(x + moved[2, z, y, x] + 0.5))
+
+
+@numba.njit(cache=True, parallel=True)
+def _labels_at_ends(moved: Any, inside: Any, sinks: Any) -> Any:
+    labels = np.zeros(inside.shape, np.int32)
+    for z in numba.prange(inside.shape[0]):
+        for y in range(inside.shape[1]):
+            for x in range(inside.shape[2]):
+                if inside[z, y, x]:
+                    labels[z, y, x] = sinks[_end(moved, z, y, x)]
+    return labels
+
+
+def _box_sum(counts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Sum over a box of 3 voxels' side around each voxel."""
+    for axis in range(counts.ndim):
+        padded = np.pad(counts, [(1, 1) if other == axis else (0, 0) for other in range(counts.ndim)])
+        parts = [padded[(slice(None),) * axis + (slice(start, start + counts.shape[axis]),)] for start in range(3)]
+        counts = parts[0] + parts[1] + parts[2]
+    return counts
+
+
+def _largest_pieces(labels: Labels) -> Labels:
+    """Keep the largest connected piece of each cell; the other pieces become 0."""
+    pieces, count = cc3d.connected_components(labels, connectivity=6, return_N=True)
+    if count == 0:
+        return labels
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    owner = np.zeros(count + 1, np.int64)
+    owner[pieces.ravel()] = labels.ravel()
+    order = np.argsort(sizes, kind="stable")
+    best = np.zeros(int(owner.max()) + 1, np.int64)
+    best[owner[order]] = order  # the largest piece of an owner comes last and stays
+    keep = np.isin(np.arange(count + 1), best[1:])
+    keep[0] = False
+    return np.where(keep[pieces], labels, 0).astype(np.int32)
+
+
+@numba.njit(cache=True)
+def _grow(labels: Any, inside: Any) -> Any:
+    depth, height, width = labels.shape
+    grown = labels.copy()
+    flat, free = grown.ravel(), inside.ravel()
+    queue = np.empty(labels.size, np.int32)
+    tail = 0
+    for voxel in range(flat.size):
+        if flat[voxel] > 0:
+            queue[tail] = voxel
+            tail += 1
+    head = 0
+    while head < tail:  # first in, first out: a layer at a time
+        here = queue[head]
+        head += 1
+        z, y, x = here // (height * width), here // width % height, here % width
+        for there, exists in (
+            (here - height * width, z > 0),
+            (here + height * width, z < depth - 1),
+            (here - width, y > 0),
+            (here + width, y < height - 1),
+            (here - 1, x > 0),
+            (here + 1, x < width - 1),
+        ):
+            if exists and free[there] and flat[there] == 0:
+                flat[there] = flat[here]
+                queue[tail] = there
+                tail += 1
+    return grown
