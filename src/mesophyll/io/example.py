@@ -1,0 +1,118 @@
+"""A training example: one labelled leaf with all its scans, as a folder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mesophyll.errors import FileError, LabelsError
+from mesophyll.io import files, formats
+from mesophyll.volume import Volume
+
+__all__ = ["Example", "read_example"]
+
+_LABELS, _TISSUE = "labels", "tissue"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A labelled leaf.
+
+    Parameters
+    ----------
+    name
+        The folder's name.
+    scans
+        One or more scans of the same voxels (gridrec, paganin, ...), in the order of their names.
+    labels
+        The cells: 0 background, > 0 cells, -1 unknown.
+    tissue
+        The tissue map, or None.
+    """
+
+    name: str
+    scans: tuple[Volume, ...]
+    labels: Volume
+    tissue: Volume | None = None
+
+
+def read_example(folder: str | Path) -> Example:
+    """Read a folder with ``labels.*``, perhaps ``tissue.*``, and scans under any other name; or an OME-Zarr result.
+
+    Raises
+    ------
+    FileError
+        Where the folder holds no labels, or no scan, or two files of one name.
+    LabelsError
+        Where shapes or voxel sizes disagree.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise FileError(f"{place} is no folder", "an example is a folder with labels and scans", "check the path")
+    if formats.format_of(place).module == "ome_zarr":
+        return _checked(Example(place.name, (files.read(place),), _result_labels(place)))
+    found = _files(place)
+    if _LABELS not in found or set(found) <= {_LABELS, _TISSUE}:
+        raise FileError(
+            f"{place} holds {', '.join(sorted(path.name for path in found.values())) or 'nothing that can be read'}",
+            "an example has a file labels.* and a scan of another name",
+            "add what is missing",
+        )
+    scans = tuple(files.read(path) for name, path in sorted(found.items()) if name not in (_LABELS, _TISSUE))
+    tissue = files.read(found[_TISSUE]) if _TISSUE in found else None
+    return _checked(Example(place.name, scans, files.read_labels(found[_LABELS]), tissue))
+
+
+def _result_labels(place: Path) -> Volume:
+    if not (place / "labels").is_dir():
+        raise FileError(f"{place} holds no labels", "an example has labels and a scan", "pass a result")
+    return files.read_labels(place)
+
+
+def _files(place: Path) -> dict[str, Path]:
+    """Return what can be read in a folder, by name without suffix; other files are left alone."""
+    found: dict[str, Path] = {}
+    for path in sorted(place.iterdir()):
+        suffix = formats.suffix_of(path)
+        if path.name.startswith(".") or suffix not in formats.FORMATS:
+            continue
+        name = path.name[: -len(suffix)].lower()
+        if name in found:
+            raise FileError(
+                f"{place} holds {found[name].name} and {path.name}",
+                "one file of each name is meant",
+                "remove one of them",
+            )
+        found[name] = path
+    return found
+
+
+def _checked(example: Example) -> Example:
+    """Compare shapes and voxel sizes; a volume that states no voxel size takes the labels' or the first scan's."""
+    volumes = [example.labels, *example.scans, *([example.tissue] if example.tissue else [])]
+    reference = next((volume for volume in volumes if volume.spacing_um is not None), example.labels)
+    for volume in volumes:
+        if volume.shape != example.labels.shape:
+            raise LabelsError(
+                f"{example.name}: {volume.name} has the shape {volume.shape}, "
+                f"{example.labels.name} {example.labels.shape}",
+                "all files of an example show the same voxels",
+                "crop or resample them alike",
+            )
+        if not _agree(volume, reference):
+            raise LabelsError(
+                f"{example.name}: {volume.name} has voxels of {volume.spacing_um} µm, "
+                f"{reference.name} of {reference.spacing_um} µm",
+                "all files of an example show the same voxels",
+                "correct the voxel size of one of them",
+            )
+    placed = [replace(volume, spacing_um=reference.spacing_um) for volume in volumes]
+    scans = tuple(placed[1 : 1 + len(example.scans)])
+    return replace(example, labels=placed[0], scans=scans, tissue=placed[-1] if example.tissue else None)
+
+
+def _agree(first: Volume, second: Volume) -> bool:
+    if first.spacing_um is None or second.spacing_um is None:
+        return True
+    return all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(first.spacing_um, second.spacing_um, strict=False))

@@ -1,0 +1,75 @@
+"""A result: scan, labels and provenance together in one OME-Zarr folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mesophyll.errors import FileError, LabelsError
+from mesophyll.io import files
+from mesophyll.io.atomic import replacing
+from mesophyll.io.base import Content, check_thick
+from mesophyll.volume import Volume
+
+__all__ = ["Result", "read_result", "write_result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A scan, the cells found in it, and how they were found.
+
+    Parameters
+    ----------
+    scan, labels
+        Lazy, of one shape and spacing.
+    notes
+        The provenance, as it was written.
+    """
+
+    scan: Volume
+    labels: Volume
+    notes: dict[str, Any]
+
+
+def write_result(path: str | Path, scan: Volume, labels: Volume, notes: Mapping[str, Any]) -> None:
+    """Write scan, labels and provenance as one OME-Zarr 0.5 folder, whole or not at all.
+
+    The scan is a multiscale image, the labels lie beside it under ``labels/cells``, the notes are the attribute
+    ``mesophyll``. Labels without a spacing of their own take the scan's.
+    """
+    from mesophyll.io import ome_zarr
+
+    _check_suffix(Path(path))
+    if scan.shape != labels.shape:
+        raise LabelsError(
+            f"{labels.name} has the shape {labels.shape}, {scan.name} {scan.shape}",
+            "labels have the shape of their scan",
+            "pass the labels of this scan",
+        )
+    check_thick(scan.shape, scan.name)
+    placed = replace(labels, spacing_um=scan.spacing_um, origin_um=scan.origin_um, name=ome_zarr.CELLS)
+    with replacing(path) as partial:
+        image = replace(scan, data=files.storable(scan, labels=False))
+        ome_zarr.write(partial, Content(image, notes=notes))
+        ome_zarr.write_labels(partial, replace(placed, data=files.storable(placed, labels=True)))
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() != ".zarr":
+        raise FileError(
+            f"{path.name} is no name for a result", "a result is a .zarr folder", f"call it {path.stem}.zarr"
+        )
+
+
+def read_result(path: str | Path) -> Result:
+    """Read what `write_result` wrote; scan and labels stay on disk until they are indexed."""
+    folder = Path(path)
+    if not (folder / "labels").is_dir():
+        raise FileError(
+            f"{folder} is no result: it holds no labels",
+            "a result is an OME-Zarr folder with scan and labels",
+            "pass the .zarr that was written",
+        )
+    return Result(files.read(folder), files.read_labels(folder), files.read_notes(folder))
