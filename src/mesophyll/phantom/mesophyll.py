@@ -1,0 +1,148 @@
+"""Between the skins: a layer of palisade columns, and below it spongy cells that reach out to each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay, cKDTree
+
+from mesophyll import tissues
+from mesophyll.phantom import vein
+from mesophyll.phantom.bodies import Body
+from mesophyll.phantom.description import Anatomy
+from mesophyll.phantom.fields import Floats, Waves, draw, scatter
+from mesophyll.phantom.frame import Frame
+
+__all__ = ["palisade", "spongy"]
+
+MARGIN_UM = 25.0
+"""How far beyond the volume cells are still laid out, so that the cells at its border have neighbours."""
+
+PRESSED_UM = 1.2
+"""How far two arms overlap before they press their faces flat."""
+
+
+def palisade(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: float) -> list[Body]:
+    """Draw the columns: pressed together at the top, tapering downwards so that wedge gaps open.
+
+    Parameters
+    ----------
+    share
+        Their length as a share of the mesophyll.
+    """
+    shrunk = np.sqrt(min(frame.mesophyll_um / 113.0, 1.0))
+    width = draw(rng, anatomy.palisade_um) * shrunk
+    deep, _, wide = frame.extent_um
+    seeds = scatter(rng, [-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], width, rounds=5)
+    count = len(seeds)
+    around = cKDTree(seeds).query(seeds, k=min(7, count))[0][:, 1:].mean(axis=1)
+    radius = 0.28 * (around + width)
+    length = share * frame.mesophyll_um * rng.uniform(0.85, 1.15, count)
+    length[rng.uniform(size=count) < draw(rng, anatomy.palisade_missing)] *= 0.45
+    taper = draw(rng, anatomy.palisade_taper) * rng.uniform(0.88, 1.12, count)
+    lean = [Waves.random(rng, 0.06, (60.0, 200.0)), Waves.random(rng, 0.06, (60.0, 200.0))]
+    slope = np.column_stack([part(*seeds.T) for part in lean]) + rng.normal(0, 0.04, (count, 2))
+    top = frame.upper_inner(*seeds.T) + radius * rng.uniform(0.35, 0.8, count)
+    bow = rng.normal(0, 0.5, (count, 2))
+    places = zip(seeds, top, radius, length, taper, slope, bow, strict=True)
+    return [Body(tissues.PALISADE, _column(*place)) for place in places]
+
+
+def _column(  # noqa: PLR0913 - one argument for each of its measures
+    seed: Floats, top: float, radius: float, length: float, taper: float, slope: Floats, bow: Floats
+) -> Floats:
+    """Build a column of two cones that meet at half its length."""
+
+    def at(share: float, size: float) -> list[float]:
+        depth = share * (length - radius * taper)
+        z, x = seed + slope * depth + bow * np.sin(np.pi * share)
+        return [z, top + depth, x, size]
+
+    middle = at(0.5, radius * (0.4 + 0.6 * taper))
+    return np.array([middle + at(0.0, radius), middle + at(1.0, radius * taper)])
+
+
+def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: float, columns: list[Body]) -> list[Body]:
+    """Draw the spongy cells: a body each, and arms to some of its neighbours, the columns above and the skin below.
+
+    Parameters
+    ----------
+    share
+        Where they begin, as a share of the mesophyll.
+    columns
+        The palisade.
+    """
+    spacing = draw(rng, anatomy.spongy_um) * np.sqrt(min(frame.mesophyll_um / 113.0, 1.0))
+    centres = _centres(rng, frame, share, spacing)
+    core = rng.uniform(*anatomy.spongy_core_um, len(centres)) * spacing / 20.5
+    reach = _neighbours(rng, centres, 1.8 * spacing, draw(rng, anatomy.spongy_links))
+    ends = np.array([column.cones[1, 4:7] for column in columns])
+    reach += _upwards(rng, centres, ends, 1.3 * spacing) + _downwards(rng, centres, frame, 0.8 * spacing)
+    cones = [[_trunk(rng, centre, radius)] for centre, radius in zip(centres, core, strict=True)]
+    for cell, target in reach:
+        arm = draw(rng, anatomy.spongy_arm_um) * spacing / 20.5
+        cones[cell].append(_arm(centres[cell], core[cell], target, min(arm, core[cell])))
+    return [Body(tissues.SPONGY, np.array(own)) for own in cones]
+
+
+def _centres(rng: np.random.Generator, frame: Frame, share: float, spacing: float) -> Floats:
+    """Scatter centres, denser across the depth than along the leaf."""
+    deep, _, wide = frame.extent_um
+    height = max((1 - share) * frame.mesophyll_um - 5.0, 2.0)
+    flat = 1.25
+    low = np.array([-MARGIN_UM, 0.0, -MARGIN_UM])
+    points = scatter(rng, low, [deep + MARGIN_UM, flat * height, wide + MARGIN_UM], spacing, rounds=2)
+    bottom = frame.lower_inner(points[:, 0], points[:, 2])
+    points[:, 1] = bottom - 2.0 - points[:, 1] / flat
+    return points
+
+
+def _neighbours(rng: np.random.Generator, centres: Floats, farthest: float, share: float) -> list[tuple[int, Floats]]:
+    """Choose neighbours that touch, and where: each such pair is two arms with one target."""
+    if len(centres) < 5:
+        return []
+    corners = Delaunay(centres).simplices
+    pairs = np.unique(np.sort(corners[:, [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]].reshape(-1, 2)), axis=0)
+    near = np.linalg.norm(np.diff(centres[pairs], axis=1)[:, 0], axis=1) < farthest
+    kept = pairs[near & (rng.uniform(size=len(pairs)) < share)]
+    where = rng.uniform(0.42, 0.58, (len(kept), 1))
+    targets = centres[kept[:, 0]] * where + centres[kept[:, 1]] * (1 - where)
+    return [(int(cell), target) for pair, target in zip(kept, targets, strict=True) for cell in pair]
+
+
+def _upwards(rng: np.random.Generator, centres: Floats, ends: Floats, farthest: float) -> list[tuple[int, Floats]]:
+    """Let most columns stand on the spongy cell that is nearest."""
+    apart, nearest = cKDTree(centres).query(ends)
+    touching = np.flatnonzero((apart < farthest) & (rng.uniform(size=len(ends)) < 0.7))
+    return [(int(nearest[column]), ends[column] + [0.0, 3.0, 0.0]) for column in touching]
+
+
+def _downwards(rng: np.random.Generator, centres: Floats, frame: Frame, farthest: float) -> list[tuple[int, Floats]]:
+    """Let half of the lowest cells stand on the lower skin."""
+    skin = frame.lower_inner(centres[:, 0], centres[:, 2])
+    touching = np.flatnonzero((skin - centres[:, 1] < farthest) & (rng.uniform(size=len(centres)) < 0.5))
+    return [(int(cell), np.array([centres[cell, 0], skin[cell] + 1.0, centres[cell, 2]])) for cell in touching]
+
+
+def _trunk(rng: np.random.Generator, centre: Floats, radius: float) -> NDArray[np.float64]:
+    """Build a cell's body: from a sphere to a short cone that lies along the leaf."""
+    turn, length = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.8) * radius
+    along = length * np.array([np.cos(turn), rng.normal(0, 0.25), np.sin(turn)])
+    return np.concatenate([centre, [radius], centre + along, [0.92 * radius]])
+
+
+def _arm(centre: Floats, core: float, target: Floats, radius: float) -> Floats:
+    """Build an arm whose round tip reaches just beyond the target."""
+    way = target - centre
+    length = max(float(np.linalg.norm(way)), 1e-6)
+    tip = max(length - radius + PRESSED_UM, 0.0)
+    return np.concatenate([centre, [min(1.2 * radius, core)], centre + way * (tip / length), [radius]])
+
+
+def clear_of_veins(bodies: list[Body], veins: list[vein.Vein], frame: Frame) -> list[Body]:
+    """Leave out the cells whose middle lies in a vein or at its surface."""
+    if not (bodies and veins):
+        return bodies
+    middles = np.stack([body.middle for body in bodies])
+    apart = np.min([vein.distance(each, frame, middles) for each in veins], axis=0)
+    return [body for body, gap in zip(bodies, apart, strict=True) if gap > 2.5]

@@ -1,0 +1,204 @@
+"""Veins: tubes of long cells - a core of thin ones, a sheath around it, sometimes extensions to both epidermes.
+
+This is the second way of making cells, by partition: in the cross-section a voxel belongs to the file of cells whose
+seed is nearest, less the seed's radius; along the vein, end walls cut each file into cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from mesophyll import tissues
+from mesophyll.phantom.description import Anatomy
+from mesophyll.phantom.fields import Floats, Waves, draw, scatter
+from mesophyll.phantom.frame import Frame
+
+__all__ = ["Vein", "carve", "distance", "grow", "on_grid"]
+
+
+@dataclass(frozen=True)
+class Vein:
+    """One vein.
+
+    Its coordinates are s along it, u across it in the leaf's plane, and v across it in depth, downwards; all in µm.
+
+    Parameters
+    ----------
+    place, angle
+        A point (z, x) on the axis, and the axis' angle to z in the leaf's plane, in radians.
+    bend
+        How the axis strays sideways along s.
+    depth
+        The axis' distance below the leaf's upper face.
+    files
+        The seeds of the files of cells, shape (files, 3): u, v, radius.
+    sway
+        How the seeds wander along s, shape (files, 4): amplitudes in u and v, wave number, phase.
+    walls
+        The end walls of each file, shape (files, walls), ascending in s; only those inside the volume matter.
+    tilt
+        How much the end walls lean with u and v, shape (files, 2).
+    tissue
+        The tissue of each file.
+    heart
+        The half axes (u, v) of the ellipse in which no air is left.
+    """
+
+    place: Floats
+    angle: float
+    bend: Waves
+    depth: float
+    files: Floats
+    sway: Floats
+    walls: Floats
+    tilt: Floats
+    tissue: NDArray[np.uint8]
+    heart: Floats
+
+    @property
+    def cells(self) -> int:
+        """How many numbers the cells of this vein take."""
+        return int(self.walls.size + len(self.walls))
+
+
+def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame) -> list[Vein]:
+    """Draw the veins of a volume: none, one or several, by its width."""
+    expected = anatomy.veins * max(frame.extent_um[2], frame.extent_um[0]) / 150.0
+    count = int(expected + rng.uniform(0, 1))
+    lanes = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / max(count, 1)
+    angle = rng.normal(0, 0.25)
+    return [_grow_one(rng, anatomy, frame, lane, angle + rng.normal(0, 0.08)) for lane in lanes]
+
+
+def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: float, angle: float) -> Vein:
+    deep, _, wide = frame.extent_um
+    room = frame.mesophyll_um
+    extended = bool(rng.uniform() < anatomy.vein_extended)
+    size = rng.uniform(1.1, 1.6) if extended else rng.uniform(0.6, 1.1)
+    size *= min(room / 113.0, 1.0)
+    core = size * np.array([rng.uniform(11.0, 16.0), rng.uniform(10.5, 14.0)])
+    sheath = draw(rng, anatomy.sheath_um) * min(max(room / 113.0, 0.75), 1.0)
+    depth = frame.upper_um + room * rng.uniform(0.48, 0.62)
+    parts = [_core(rng, anatomy, core), _ring(rng, core, sheath)]
+    if extended:
+        reach = np.array([frame.upper_um - depth - 4, frame.upper_um + room - depth + 4])
+        parts.append(_extensions(rng, core + sheath, reach, sheath))
+    seeds = np.concatenate([part[0] for part in parts])
+    lengths = np.concatenate([part[1] for part in parts])
+    tissue = np.repeat(
+        np.array([tissues.VEIN] + [tissues.BUNDLE_SHEATH] * 2, np.uint8)[: len(parts)], [len(p[0]) for p in parts]
+    )
+    lengths = lengths * np.where(
+        tissue == tissues.VEIN, draw(rng, anatomy.core_length_um), draw(rng, anatomy.sheath_length_um)
+    )
+    return Vein(
+        place=np.array([deep / 2, lane * wide]),
+        angle=angle,
+        bend=Waves.random(rng, rng.uniform(0, 3), (150.0, 400.0), 3),
+        depth=depth,
+        files=seeds,
+        sway=_sway(rng, seeds),
+        walls=_walls(rng, lengths, reach_um=float(np.hypot(deep, wide)) + 80.0),
+        tilt=rng.normal(0, 0.25, (len(seeds), 2)),
+        tissue=tissue,
+        heart=core + 0.55 * sheath,
+    )
+
+
+def _core(rng: np.random.Generator, anatomy: Anatomy, half: Floats) -> tuple[Floats, Floats]:
+    """Fill an ellipse with thin files, a few of them wide vessels."""
+    width = draw(rng, anatomy.core_um)
+    seeds = scatter(rng, -half, half, width)
+    seeds = seeds[np.sum((seeds / half) ** 2, axis=1) < 1]
+    radius = 0.6 * width * np.where(rng.uniform(size=len(seeds)) < 0.15, 1.3, rng.uniform(0.85, 1.1, len(seeds)))
+    return np.column_stack([seeds, radius]), rng.uniform(0.75, 1.3, len(seeds))
+
+
+def _ring(rng: np.random.Generator, half: Floats, width: float) -> tuple[Floats, Floats]:
+    """Lay one ring of files around the core."""
+    middle = half + 0.5 * width
+    count = max(int(np.pi * middle.sum() / width), 5)
+    turn = (np.arange(count) + rng.uniform(-0.18, 0.18, count)) * 2 * np.pi / count + rng.uniform(0, 6)
+    swing = rng.uniform(-0.12, 0.2, count) * width
+    places = np.column_stack([np.cos(turn), np.sin(turn)]) * (middle + swing[:, None])
+    radius = 0.55 * width * rng.uniform(0.9, 1.2, count)
+    return np.column_stack([places, radius]), rng.uniform(0.7, 1.4, count)
+
+
+def _extensions(rng: np.random.Generator, outer: Floats, reach: Floats, width: float) -> tuple[Floats, Floats]:
+    """Lay files between the ring and both epidermes."""
+    half = outer[0] * rng.uniform(0.55, 0.9)
+    above = scatter(rng, [-half, min(reach[0], -outer[1] - 1)], [half, -outer[1]], 0.85 * width)
+    below = scatter(rng, [-half, outer[1]], [half, max(reach[1], outer[1] + 1)], 0.85 * width)
+    seeds = np.concatenate([above, below])
+    radius = 0.55 * width * rng.uniform(0.8, 1.15, len(seeds))
+    return np.column_stack([seeds, radius]), rng.uniform(0.7, 1.4, len(seeds))
+
+
+def _sway(rng: np.random.Generator, seeds: Floats) -> Floats:
+    count = len(seeds)
+    height = 0.15 * seeds[:, 2:] * rng.uniform(0, 1, (count, 2))
+    number = 2 * np.pi / rng.uniform(60.0, 160.0, count)
+    return np.column_stack([height, number, rng.uniform(0, 2 * np.pi, count)])
+
+
+def _walls(rng: np.random.Generator, lengths: Floats, reach_um: float) -> Floats:
+    """Draw end walls for files of the given cell lengths, from ``-reach_um`` on; short files end beyond the volume."""
+    count = int(2 * reach_um / lengths.min() / 0.7) + 2
+    steps = rng.uniform(0.7, 1.3, (len(lengths), count)) * lengths[:, None]
+    return np.cumsum(steps, axis=1) - reach_um - lengths[:, None]
+
+
+def on_grid(vein: Vein, frame: Frame, z: Floats, x: Floats) -> Floats:
+    """Return s, u and the axis' height y at places ``z`` and ``x``: three arrays in one, shape (3, ...)."""
+    dz, dx = z - vein.place[0], x - vein.place[1]
+    cos, sin = np.cos(vein.angle), np.sin(vein.angle)
+    along, across = cos * dz + sin * dx, cos * dx - sin * dz
+    return np.stack([along, across - vein.bend(along, 0.0), frame.upper_outer(z, x) + vein.depth])
+
+
+def distance(vein: Vein, frame: Frame, points: Floats) -> Floats:
+    """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
+    _, u, axis = on_grid(vein, frame, points[:, 0], points[:, 2])
+    v = points[:, 1] - axis
+    apart = np.hypot(u[:, None] - vein.files[:, 0], v[:, None] - vein.files[:, 1]) - vein.files[:, 2]
+    heart = np.hypot(u / vein.heart[0], v / vein.heart[1]) - 1
+    return np.minimum(apart.min(axis=1), heart * vein.heart.min())
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def carve(labels, free, course, files, sway, walls, tilt, heart, first, spacing):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled
+    """Number the free voxels of one vein, from ``first`` on: ``walls`` + 1 numbers for each file."""
+    deep, high, wide = labels.shape
+    count, ends = walls.shape
+    u, v = np.empty(count), np.empty(count)
+    half_u = np.max(np.abs(files[:, 0]) + files[:, 2]) + 3.0
+    half_v = np.max(np.abs(files[:, 1]) + files[:, 2]) + 3.0
+    for k in range(deep):
+        for i in range(wide):
+            along, across, axis = course[0, k, i], course[1, k, i], course[2, k, i]
+            if abs(across) > half_u:
+                continue
+            for file in range(count):
+                swing = sway[file, 2] * along + sway[file, 3]
+                u[file] = files[file, 0] + sway[file, 0] * np.cos(swing)
+                v[file] = files[file, 1] + sway[file, 1] * np.sin(swing)
+            start = max(int((axis - half_v) / spacing[1]), 0)
+            stop = min(int((axis + half_v) / spacing[1]) + 1, high)
+            for j in range(start, stop):
+                if not free[k, j, i]:
+                    continue
+                height = (j + 0.5) * spacing[1] - axis
+                nearest, best = 0, np.inf
+                for file in range(count):
+                    apart = np.sqrt((across - u[file]) ** 2 + (height - v[file]) ** 2) - files[file, 2]
+                    if apart < best:
+                        nearest, best = file, apart
+                if best < 0.0 or (across / heart[0]) ** 2 + (height / heart[1]) ** 2 < 1.0:
+                    lean = tilt[nearest, 0] * (across - u[nearest]) + tilt[nearest, 1] * (height - v[nearest])
+                    end = np.searchsorted(walls[nearest], along + lean)
+                    labels[k, j, i] = first + nearest * (ends + 1) + end
