@@ -51,7 +51,7 @@ FORMATS: dict[str, Format] = {
     ".nii.gz": _NIFTI,
     ".npy": Format("NumPy", "numpy_file"),
     ".npz": Format("NumPy archive", "numpy_file", writable=False),
-    ".png": Format("PNG", "png", writable=False),
+    ".png": Format("PNG", "images", writable=False),
 }
 """What can be read, by suffix; besides these, a folder of TIFF or PNG slices."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,11 @@ def _member(path: Path, inner: str) -> Unpacked:
         with archive.open(names[chosen]) as stream:
             shape, fortran, dtype = _header(stream)
 
-    def open_stream() -> Any:
-        stream = zipfile.ZipFile(path).open(names[chosen])  # noqa: SIM115 - the stream keeps its archive open
-        _header(stream)
-        return stream
+    @contextmanager
+    def open_stream() -> Iterator[Any]:
+        with zipfile.ZipFile(path) as archive, archive.open(names[chosen]) as stream:
+            _header(stream)
+            yield stream
 
     return Unpacked(open_stream, shape, dtype, order="F" if fortran else "C")
 

@@ -18,7 +18,7 @@ from mesophyll.io.base import Content, Found, Wanted, planes
 from mesophyll.io.units import Stated, stated
 from mesophyll.volume import LazyArray, Volume
 
-__all__ = ["find", "resolution", "write"]
+__all__ = ["find", "stated_by", "write"]
 
 _EXACT_IN_FLOAT32 = 2**24
 _IMAGEJ_BYTES = 2**32 - 2**25
@@ -53,7 +53,9 @@ def _found(tif: Any, path: Path) -> Found:
     _check_complete(tif, first, path)
     axes = "".join(letter if letter in _OPEN else "Z" for letter in first.axes)
     kind = {"imagej": "ImageJ TIFF", "ome": "OME-TIFF"}.get(first.kind, "BigTIFF" if tif.is_bigtiff else "TIFF")
-    return Found(_array(tif, first, path), kind, axes, _stated(tif, axes), notes=_notes(tif))
+    return Found(
+        _array(tif, first, path), kind, axes, _stated(tif, sum(letter in "ZYX" for letter in axes)), notes=_notes(tif)
+    )
 
 
 def _array(tif: Any, series: Any, path: Path) -> LazyArray:
@@ -108,14 +110,19 @@ def _no_broken_chain(path: Path) -> Iterator[None]:
         raise _cut_off(path)
 
 
-def _stated(tif: Any, axes: str) -> Stated:
-    ndim = sum(letter in "ZYX" for letter in axes)
+def stated_by(path: Path, ndim: int) -> Stated:
+    """Read the voxel size that a TIFF states: of a single slice, too, for the volume that it belongs to."""
+    with tifffile.TiffFile(path) as tif:
+        return _stated(tif, ndim)
+
+
+def _stated(tif: Any, ndim: int) -> Stated:
     if tif.is_ome:
         return _stated_ome(tif.ome_metadata, ndim)
     page = tif.pages.first
     if tif.is_imagej:
         return _stated_imagej(page, tif.imagej_metadata, ndim)
-    return resolution(page, ndim)
+    return _stated_tags(page, ndim)
 
 
 def _stated_ome(xml: str, ndim: int) -> Stated:
@@ -136,10 +143,10 @@ def _stated_imagej(page: Any, metadata: Mapping[str, Any], ndim: int) -> Stated:
     if depth is None and ndim == 3:
         place += " (distance of slices not stated, taken as in the plane)"
     lengths = [*([in_plane[1] if depth is None else float(depth)] * (ndim - 2)), *in_plane]
-    return stated(lengths, [unit] * ndim, place, unless_implausible=printed) if unit else resolution(page, ndim)
+    return stated(lengths, [unit] * ndim, place, unless_implausible=printed) if unit else _stated_tags(page, ndim)
 
 
-def resolution(page: Any, ndim: int) -> Stated:
+def _stated_tags(page: Any, ndim: int) -> Stated:
     """Read the resolution tags of a page; a printer's resolution, 72 dpi, is no voxel size."""
     unit = _UNITS.get(int(page.tags.valueof("ResolutionUnit", 1)))
     if unit is None:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ class Unpacked:
     Parameters
     ----------
     open_stream
-        Opens the compressed stream at the array's first byte.
+        Opens the compressed stream at the array's first byte, as a context manager.
     shape
         The number of voxels along each axis.
     dtype
@@ -33,7 +33,7 @@ class Unpacked:
         "C" where the last axis runs fastest, "F" where the first does.
     """
 
-    open_stream: Callable[[], Any]
+    open_stream: Callable[[], AbstractContextManager[Any]]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     order: Literal["C", "F"] = "C"
@@ -49,7 +49,7 @@ class Unpacked:
     def _unpack(self) -> NDArray[Any]:
         expected = math.prod(self.shape) * self.dtype.itemsize
         file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the map
-        with closing(self.open_stream()) as stream:
+        with self.open_stream() as stream:
             shutil.copyfileobj(stream, file, 2**20)
         if file.tell() < expected:
             raise EOFError(f"{file.tell()} bytes where the array has {expected}")
