@@ -7,7 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import pydantic
 
@@ -31,19 +31,26 @@ def from_dict(kind: type[T], table: Mapping[str, Any], name: str = "settings") -
     SettingsError
         On an unknown key (naming the nearest one) and on a value of the wrong type or out of range.
     """
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for key in table:
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-            raise SettingsError(
-                f"{name}: unknown key {key!r}", f"the keys are {', '.join(known)}", f"did you mean {nearest[0]!r}?"
-            )
+    _reject_unknown(kind, table, name)
     try:
         return pydantic.TypeAdapter(kind).validate_python(dict(table))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or name
         raise SettingsError(f"{name}: {place} = {first['input']!r}", first["msg"], f"correct {place}") from None
+
+
+def _reject_unknown(kind: type[Any], table: Mapping[str, Any], name: str) -> None:
+    """Pydantic passes over unknown keys of plain dataclasses; a misspelt setting must not be passed over."""
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        if key not in hints:
+            nearest = difflib.get_close_matches(key, hints, n=1, cutoff=0.0)
+            raise SettingsError(
+                f"{name}: unknown key {key!r}", f"the keys are {', '.join(hints)}", f"did you mean {nearest[0]!r}?"
+            )
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            _reject_unknown(hints[key], value, f"{name}, {key}")  # type: ignore[arg-type]
 
 
 def read_toml(kind: type[T], path: Path) -> T:

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from mesophyll.errors import SettingsError
 from mesophyll.representations.base import Representation
 from mesophyll.representations.flows import Flows
+from mesophyll.settings import from_dict, to_dict
 
-__all__ = ["REPRESENTATIONS", "Flows", "Representation"]
+__all__ = ["REPRESENTATIONS", "Flows", "Representation", "from_table", "to_table"]
 
 REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows}
 """Every method under the name by which plans and models call it."""
+
+
+def to_table(representation: Representation) -> dict[str, Any]:
+    """Return a representation as a plain table: its name and its settings."""
+    name = next(name for name, kind in REPRESENTATIONS.items() if kind is type(representation))
+    return {"name": name, **to_dict(representation)}
+
+
+def from_table(table: Mapping[str, Any]) -> Representation:
+    """Build a representation from its name and its settings; a `SettingsError` names what is not known."""
+    settings = dict(table)
+    name = str(settings.pop("name", "flows"))
+    if name not in REPRESENTATIONS:
+        nearest = difflib.get_close_matches(name, REPRESENTATIONS, n=1, cutoff=0.0)
+        raise SettingsError(
+            f"there is no representation {name!r}",
+            f"there are {', '.join(REPRESENTATIONS)}",
+            f"did you mean {nearest[0]!r}?",
+        )
+    return from_dict(REPRESENTATIONS[name], settings, f"representation {name}")

@@ -50,5 +50,5 @@ class Representation(ABC):
         """Bring a raw output to the scale of `encode`."""
 
     @abstractmethod
-    def decode(self, output_CS: NDArray[np.float32]) -> Labels:
-        """Turn an activated output into labels, shape S, int32, numbered 1, 2, 3, ..."""
+    def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
+        """Turn an activated output into labels, shape S, int32, numbered 1, 2, 3, ...; a tensor is worked on where it lies."""

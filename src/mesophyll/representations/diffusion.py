@@ -26,7 +26,7 @@ def diffusion_flow(cells: Labels, count: int) -> NDArray[np.float32]:
     return flow
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _boxes(cells: Any, count: Any) -> Any:
     low = np.full((count + 1, 3), 2**30)
     high = np.full((count + 1, 3), -1)
@@ -40,10 +40,10 @@ def _boxes(cells: Any, count: Any) -> Any:
     return low, high
 
 
-@numba.njit(cache=True, parallel=True)
+@numba.njit(cache=True, nogil=True)
 def _fill(flow: Any, cells: Any, count: Any, centre: Any) -> None:
     low, high = _boxes(cells, count)
-    for cell in numba.prange(1, count + 1):
+    for cell in range(1, count + 1):
         z0, y0, x0 = low[cell]
         box = cells[z0 : high[cell, 0] + 1, y0 : high[cell, 1] + 1, x0 : high[cell, 2] + 1]
         # A border of one cold voxel, so that neighbours need no bounds check.
@@ -54,7 +54,7 @@ def _fill(flow: Any, cells: Any, count: Any, centre: Any) -> None:
         _climb(heat, mask, flow[:, z0:, y0:, x0:])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _nearest(mask: Any, cz: Any, cy: Any, cx: Any) -> Any:
     best, found = np.inf, (0, 0, 0)
     for z in range(mask.shape[0]):
@@ -66,7 +66,7 @@ def _nearest(mask: Any, cz: Any, cy: Any, cx: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _spread(mask: Any, source: Any, rounds: Any) -> Any:
     heat, cooled = np.zeros(mask.shape), np.zeros(mask.shape)
     reach = 0 if mask.shape[0] == 3 else 1  # one layer and its border: a 2D cell has 8 neighbours, not 26
@@ -81,7 +81,7 @@ def _spread(mask: Any, source: Any, rounds: Any) -> Any:
     return np.log(1.0 + heat)
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True, nogil=True, inline="always")
 def _mean_around(heat: Any, z: Any, y: Any, x: Any, reach: Any) -> Any:
     total = 0.0
     for nz in range(z - reach, z + reach + 1):
@@ -91,7 +91,7 @@ def _mean_around(heat: Any, z: Any, y: Any, x: Any, reach: Any) -> Any:
     return total / (9 * (2 * reach + 1))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _climb(heat: Any, mask: Any, flow: Any) -> None:
     for z in range(1, mask.shape[0] - 1):
         for y in range(1, mask.shape[1] - 1):

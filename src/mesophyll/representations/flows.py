@@ -20,7 +20,7 @@ from mesophyll.representations.base import Representation
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.following import follow, follow_tensor
 from mesophyll.representations.gathering import gather
-from mesophyll.representations.paths import centroids, interior_points, waypoints
+from mesophyll.representations.paths import centroids, interior_points, unit_steps, waypoints
 
 __all__ = ["TARGETS", "Flows"]
 
@@ -35,11 +35,7 @@ def _centre(cells: Labels, count: int) -> NDArray[np.float32]:
 
 def _interior(cells: Labels, count: int) -> NDArray[np.float32]:
     """Return unit steps on the shortest way, inside the cell, to a point deep inside it; 0 at the point."""
-    ways = waypoints(cells, interior_points(cells, count))
-    offset = np.stack(np.unravel_index(np.maximum(ways, 0), cells.shape)) - np.indices(cells.shape)
-    offset = np.where(ways < 0, 0, offset).astype(np.float32)
-    unit: NDArray[np.float32] = offset / np.maximum(np.linalg.norm(offset, axis=0), 1)
-    return unit
+    return unit_steps(waypoints(cells, interior_points(cells, count)))
 
 
 TARGETS: dict[FlowTarget, Callable[[Labels, int], NDArray[np.float32]]] = {
@@ -91,8 +87,9 @@ class Flows(Representation):
         volume = _as_volume(np.maximum(labels_S, 0))
         cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
         cells = cells.reshape(volume.shape).astype(np.int32)
-        flow = TARGETS[self.target](cells, int(count)) * (cells > 0)
-        target = np.concatenate([(cells > 0)[None].astype(np.float32), flow[-labels_S.ndim :]])
+        target = np.empty((1 + labels_S.ndim, *volume.shape), np.float32)
+        target[0] = cells > 0
+        target[1:] = TARGETS[self.target](cells, int(count))[-labels_S.ndim :] * target[0]
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
 
-__all__ = ["centroids", "interior_points", "waypoints"]
+__all__ = ["centroids", "interior_points", "unit_steps", "waypoints"]
 
 # A cell's interior is what lies at least this share of its greatest depth below its surface.
 INTERIOR_DEPTH = 0.7
@@ -50,7 +50,28 @@ def waypoints(cells: Labels, points: NDArray[np.int64]) -> NDArray[np.int32]:
     return ways
 
 
-@numba.njit(cache=True)
+def unit_steps(ways: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the direction of each waypoint, 1 long, shape (3, *S); 0 at the waypoint and where there is none."""
+    steps: NDArray[np.float32] = _steps(ways)
+    return steps
+
+
+@numba.njit(cache=True, nogil=True)
+def _steps(ways: Any) -> Any:
+    _, height, width = ways.shape
+    steps = np.zeros((3, ways.shape[0], height, width), np.float32)
+    for z in range(ways.shape[0]):
+        for y in range(height):
+            for x in range(width):
+                way = ways[z, y, x]
+                if way >= 0:
+                    dz, dy, dx = way // (height * width) - z, way // width % height - y, way % width - x
+                    length = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1.0)
+                    steps[0, z, y, x], steps[1, z, y, x], steps[2, z, y, x] = dz / length, dy / length, dx / length
+    return steps
+
+
+@numba.njit(cache=True, nogil=True)
 def _sums(cells: Any, count: Any) -> Any:
     sums = np.zeros((count + 1, 4))
     for z in range(cells.shape[0]):
@@ -65,7 +86,7 @@ def _sums(cells: Any, count: Any) -> Any:
     return sums
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _deep_and_central(cells: Any, depth: Any, centre: Any, share: Any) -> Any:
     deepest = np.zeros(centre.shape[0], np.float32)
     for cell, value in zip(cells.ravel(), depth.ravel()):  # noqa: B905 - numba knows no strict
@@ -85,7 +106,7 @@ def _deep_and_central(cells: Any, depth: Any, centre: Any, share: Any) -> Any:
     return points
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sees(cells: Any, start: Any, goal: Any) -> Any:
     """Tell whether the straight line between two voxels (flat indices) stays in one cell."""
     _, height, width = cells.shape
@@ -100,7 +121,7 @@ def _sees(cells: Any, start: Any, goal: Any) -> Any:
     return True
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _spread(cells: Any, points: Any) -> Any:
     depth, height, width = cells.shape
     ways = np.full(cells.shape, -1, np.int32)

@@ -1,0 +1,235 @@
+"""From a scan to cells: tiles through the network, blended; blocks decoded, stitched.
+
+Nothing here holds the whole volume: outputs and labels lie in files of a scratch folder, tiles and blocks are read and written
+one at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
+from mesophyll.device import Device, fast_precision, pick
+from mesophyll.errors import SettingsError
+from mesophyll.labels import Labels
+from mesophyll.model import DEFAULT_MODELS, Image, Model, find
+from mesophyll.progress import Progress, silent, track
+from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.stitching import agreements, merge
+from mesophyll.volume import Resampled, Volume
+
+__all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
+
+
+@dataclass(frozen=True)
+class SegmentationPlan:
+    """How to go through a scan; one TOML table.
+
+    Parameters
+    ----------
+    tile_2d, tile_3d
+        Side of the pieces that pass through the network, in voxels of the model; a multiple of 16.
+    overlap
+        Of neighbouring tiles, over which one fades into the other.
+    block
+        Side of the pieces in which cells are found.
+    block_halo
+        How far a block looks beyond its own voxels; neighbours are compared where both have looked.
+    agreement
+        Two blocks saw the same cell where more than this share of the smaller lies in the other.
+    decoding
+        Settings of the model's representation to change, for example ``{min_size_vox = 50}``.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    tile_2d: int = 512
+    tile_3d: int = 128
+    overlap: int = 32
+    block: int = 224
+    block_halo: int = 32
+    agreement: float = 0.6
+    decoding: dict[str, Any] = field(default_factory=dict)
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("tile_2d", "tile_3d"):
+            side = getattr(self, name)
+            if side <= 0 or side % 16 or side < 2 * self.overlap:
+                raise SettingsError(
+                    f"{name} = {side} with overlap = {self.overlap}",
+                    "a tile's side is a multiple of 16 and at least twice the overlap",
+                    f"correct {name} or overlap",
+                )
+        if self.block <= 0 or self.block_halo < 0 or not 0 < self.agreement < 1:
+            raise SettingsError(
+                f"block = {self.block}, block_halo = {self.block_halo}, agreement = {self.agreement}",
+                "a block has voxels, its halo is not negative, an agreement lies between 0 and 1",
+                "correct the plan",
+            )
+
+
+def segment(
+    array: ArrayLike,
+    *,
+    spacing_um: float | tuple[float, ...],
+    model: str | Path | Model | None = None,
+    device: Device = "auto",
+    progress: Progress = silent,
+) -> Labels:
+    """Find the cells of a scan that is in memory.
+
+    Parameters
+    ----------
+    array
+        Grey values, shape (Y, X) or (Z, Y, X).
+    spacing_um
+        Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
+    model
+        A shipped model's name, a folder, or a `Model`; by default the shipped one for the number of axes.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    labels
+        int32, shape as the scan: 0 background, 1, 2, 3, ... cells.
+    """
+    data = np.asarray(array)
+    volume = Volume(
+        data, (spacing_um,) * data.ndim if isinstance(spacing_um, float | int) else tuple(spacing_um), name="the array"
+    )
+    with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        plan = SegmentationPlan(device=device)
+        return segment_volume(volume, model, scratch=Path(scratch), plan=plan, progress=progress).read().copy()
+
+
+def segment_volume(
+    volume: Volume,
+    model: str | Path | Model | None = None,
+    *,
+    scratch: Path,
+    plan: SegmentationPlan | None = None,
+    progress: Progress = silent,
+) -> Volume:
+    """Find the cells of a scan of any size; the labels returned are lazy and live as long as the scratch folder."""
+    plan = plan or SegmentationPlan()
+    model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
+    representation = from_table(to_table(model.representation) | plan.decoding)
+    image = model.prepare(volume)
+    outputs = _scratch(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
+    predict(model, image, outputs, plan=plan, progress=progress)
+    labels = _scratch(scratch / "labels.npy", image.shape, np.int32)
+    decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    same = image.shape == volume.shape
+    return replace(
+        volume, data=labels if same else Resampled(labels, volume.shape, nearest=True), name=f"cells of {volume.name}"
+    )
+
+
+def _scratch(path: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an array of zeros in a file: the system keeps in memory what fits."""
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def predict(
+    model: Model,
+    image: Image,
+    outputs: NDArray[np.float16],
+    *,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
+) -> None:
+    """Add the activated outputs of the network into ``outputs``, zeros of shape (C, *S).
+
+    Tiles overlap; each is weighted by ramps that add up to one everywhere, so no tile needs to know its neighbours and the
+    order does not matter.
+    """
+    where = pick(plan.device)
+    precision = fast_precision(where)
+    side = plan.tile_2d if len(image.shape) == 2 else plan.tile_3d
+    layout = torch.channels_last if len(image.shape) == 2 else torch.channels_last_3d
+    module = model.module.to(where, memory_format=layout).eval()  # type: ignore[call-overload]
+    with torch.inference_mode(), torch.autocast(where.type, precision, enabled=precision != torch.float32):
+        for region, ramps in track(list(_tiles(image.shape, side, plan.overlap)), "looking for walls", progress):
+            padded = torch.from_numpy(_pad(image.read(region), model.network.stride))[None].to(
+                where, memory_format=layout
+            )
+            raw = module(padded)[(0, slice(None), *(slice(0, length) for length in shape_of(region)))]
+            activated = model.representation.activate(raw[None].float())[0].cpu().numpy()
+            for axis, ramp in enumerate(ramps, start=1):
+                activated *= ramp.reshape([-1 if other == axis else 1 for other in range(activated.ndim)])
+            outputs[(slice(None), *region)] += activated.astype(np.float16)
+
+
+def _tiles(shape: tuple[int, ...], side: int, overlap: int) -> Iterator[tuple[Region, tuple[NDArray[np.float32], ...]]]:
+    """Yield each tile's region and the weight of its voxels along each axis."""
+    axes = [_spans(length, side, overlap) for length in shape]
+    for spans in itertools.product(*axes):
+        yield tuple(span for span, _ in spans), tuple(ramp for _, ramp in spans)
+
+
+def _spans(length: int, side: int, overlap: int) -> list[tuple[slice, NDArray[np.float32]]]:
+    """Cut an axis into overlapping spans of one length, evenly spread, with ramps that add up to one."""
+    count = max(-(-(length - overlap) // (side - overlap)), 1)
+    side = min(side, length)
+    starts = [round(place * (length - side) / max(count - 1, 1)) for place in range(count)]
+    places = np.arange(length)
+    rises = [np.clip(np.minimum(places - start + 1, start + side - places), 0, overlap + 1) for start in starts]
+    total = np.sum(rises, axis=0)
+    return [
+        (slice(start, start + side), (rise / total)[start : start + side].astype(np.float32))
+        for start, rise in zip(starts, rises, strict=True)
+    ]
+
+
+def _pad(image_CS: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Mirror the image at its end up to sides that the network can halve."""
+    return np.pad(image_CS, [(0, 0)] + [(0, -length % stride) for length in image_CS.shape[1:]], mode="reflect")
+
+
+def decode(
+    representation: Representation,
+    outputs: NDArray[np.float16],
+    labels: Labels,
+    *,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
+) -> None:
+    """Find the cells of each block, stitch them, and write them into ``labels``, shape S."""
+    blocks = grid(labels.shape, plan.block, plan.block_halo)
+    on_gpu = pick(plan.device).type == "cuda"
+    counts = []
+    for block in track(blocks, "finding cells", progress):
+        output = np.asarray(outputs[(slice(None), *block.read)], dtype=np.float32)
+        found = representation.decode(torch.from_numpy(output).cuda() if on_gpu else output)
+        np.save(_place(scratch, block), found)
+        counts.append(int(found.max(initial=0)))
+    pairs = [
+        (first.index, second.index, _agreements(first, second, shared, scratch, plan.agreement))
+        for first, second in track(list(itertools.combinations(blocks, 2)), "stitching blocks", progress)
+        if (shared := intersect(first.read, second.read))
+    ]
+    for block, table in zip(blocks, merge(counts, pairs), strict=True):
+        labels[block.write] = table[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
+
+
+def _place(scratch: Path, block: Block) -> Path:
+    return scratch / f"block-{block.index:06d}.npy"
+
+
+def _agreements(first: Block, second: Block, shared: Region, scratch: Path, share: float) -> NDArray[np.int64]:
+    seen = [np.load(_place(scratch, block), mmap_mode="r")[relative(shared, block.read)] for block in (first, second)]
+    return agreements(np.asarray(seen[0]), np.asarray(seen[1]), share)

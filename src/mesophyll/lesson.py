@@ -1,0 +1,205 @@
+"""One training run as Lightning sees it: a stream of patches, a step, a schedule, checkpoints and logs.
+
+Every patch is drawn from a generator seeded by the plan's seed and the patch's own number, so a training that was cut off and
+resumed ends with the weights of one that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader, IterableDataset
+
+from mesophyll.device import fast_precision
+from mesophyll.errors import FileError
+from mesophyll.network import ResidualUNet
+from mesophyll.patches import Source, augment, sample
+from mesophyll.plan import TrainingPlan
+from mesophyll.progress import Progress
+from mesophyll.representations import Representation
+
+__all__ = ["Lesson", "PatchStream", "fit"]
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""image_BCS, target_BCS, known_BS."""
+
+_VALIDATION_SEED = 1_000_003  # its patches share no generator with those that are learnt
+_WARM_UP = 0.05  # of all steps
+_LOOK_AHEAD = 3  # batches that are made while a step runs
+
+
+@dataclass(frozen=True)
+class PatchStream(IterableDataset[Batch]):
+    """Batches number ``start`` to ``stop`` of the endless row that a plan's seed defines."""
+
+    sources: Sequence[Source]
+    representation: Representation
+    plan: TrainingPlan
+    start: int
+    stop: int
+    vary: bool = True
+
+    def __iter__(self) -> Iterator[Batch]:
+        # Threads, not processes: NumPy, SciPy and the compiled loops let go of the interpreter, and nothing is pickled.
+        with ThreadPoolExecutor(self.plan.workers) as pool:
+            ahead = deque(
+                pool.submit(self.batch, number)
+                for number in range(self.start, min(self.start + _LOOK_AHEAD, self.stop))
+            )
+            for number in range(self.start + len(ahead), self.stop + len(ahead)):
+                batch = ahead.popleft().result()
+                if number < self.stop:
+                    ahead.append(pool.submit(self.batch, number))
+                yield batch
+
+    def batch(self, number: int) -> Batch:
+        """Return one batch; the same for the same number."""
+        patches = [self._patch(number * self.plan.batch + place) for place in range(self.plan.batch)]
+        image, target, known = (np.stack(parts) for parts in zip(*patches, strict=True))
+        return torch.from_numpy(image), torch.from_numpy(target), torch.from_numpy(known)
+
+    def _patch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self.plan.seed if self.vary else _VALIDATION_SEED, number])
+        source = self.sources[int(rng.integers(len(self.sources)))]
+        patch = sample(source, _sides(source, self.plan, rng), self.representation.halo, rng)
+        if self.vary:
+            patch = augment(patch, self.plan.augmentation, rng)
+        core = (..., *patch.core)
+        target = self.representation.encode(patch.labels_S)[core]
+        return np.ascontiguousarray(patch.image_CS[core]), np.ascontiguousarray(target), patch.labels_S[core] >= 0
+
+
+def _sides(source: Source, plan: TrainingPlan, rng: np.random.Generator) -> list[int]:
+    """A cube of the volume; for a 2D model, a square of an image or of a section across any axis of a volume."""
+    ndim = len(source.within)
+    across = int(rng.integers(ndim)) if ndim > plan.ndim else -1
+    return [1 if axis == across else plan.patch for axis in range(ndim)]
+
+
+class Lesson(lightning.LightningModule):
+    """A network, what it shall learn, and from what."""
+
+    def __init__(
+        self,
+        network: ResidualUNet,
+        representation: Representation,
+        plan: TrainingPlan,
+        learn: Sequence[Source],
+        judge: Sequence[Source],
+    ) -> None:
+        super().__init__()
+        # oneDNN and cuDNN are faster when channels lie innermost.
+        layout = torch.channels_last_3d if plan.ndim == 3 else torch.channels_last
+        self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
+        self.representation, self.plan, self.learn, self.judge = representation, plan, learn, judge
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the epoch that comes."""
+        start = self.current_epoch * self.plan.steps * self.plan.accumulate
+        stream = PatchStream(
+            self.learn, self.representation, self.plan, start, start + self.plan.steps * self.plan.accumulate
+        )
+        return DataLoader(stream, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the same few batches every time."""
+        batches = -(-self.plan.validation_patches // self.plan.batch)
+        return DataLoader(
+            PatchStream(self.judge, self.representation, self.plan, 0, batches, vary=False), batch_size=None
+        )
+
+    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
+        """Return the loss of one batch."""
+        return self._loss(batch, "training_loss")
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Log the loss of one batch."""
+        self._loss(batch, "validation_loss")
+
+    def _loss(self, batch: Batch, name: str) -> torch.Tensor:
+        image_BCS, target_BCS, known_BS = batch
+        loss = self.representation.loss(self.network(image_BCS), target_BCS, known_BS)
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(image_BCS))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW and the plan's schedule."""
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.plan.rate, weight_decay=self.plan.weight_decay)
+        if self.plan.schedule == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=10)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_loss"}}
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=self.plan.rate, total_steps=self.plan.epochs * self.plan.steps, pct_start=_WARM_UP
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+
+
+class _Teller(Callback):
+    """Tells the progress of the whole run, step by step."""
+
+    def __init__(self, progress: Progress, plan: TrainingPlan) -> None:
+        self.progress, self.total = progress, plan.epochs * plan.steps
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        self.progress("training", trainer.global_step, self.total)
+
+
+def fit(
+    lesson: Lesson, folder: Path, *, resume: bool, device: torch.device, progress: Progress
+) -> tuple[ResidualUNet, float]:
+    """Run a lesson; return the network as it was when it did best on validation, and that loss.
+
+    Logs (CSV and TensorBoard) go to ``folder/logs``, checkpoints to ``folder/checkpoints``.
+    """
+    best = ModelCheckpoint(folder / "checkpoints", "best", monitor="validation_loss", enable_version_counter=False)
+    last = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
+    stop = EarlyStopping("validation_loss", patience=lesson.plan.patience)
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    with _quiet():
+        trainer = lightning.Trainer(
+            max_epochs=lesson.plan.epochs,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            precision="bf16-mixed" if fast_precision(device) == torch.bfloat16 else "32-true",
+            accumulate_grad_batches=lesson.plan.accumulate,
+            gradient_clip_val=1.0,
+            callbacks=[best, last, stop, _Teller(progress, lesson.plan)],
+            logger=[CSVLogger(folder, "logs", "csv"), TensorBoardLogger(folder, "logs", "tensorboard")],
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(lesson, ckpt_path=checkpoint if resume and checkpoint.exists() else None, weights_only=True)
+    if trainer.interrupted:
+        raise FileError(
+            f"the training in {folder} was interrupted after {trainer.current_epoch} epochs",
+            f"its plan has {lesson.plan.epochs}",
+            "go on with --resume",
+        )
+    state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+    lesson.load_state_dict(state)
+    return lesson.network.eval().cpu(), float(best.best_model_score or float("nan"))
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a function
+    """Keep Lightning's advice off the user's terminal."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore")
+        for part in ("pytorch", "pytorch.utilities.rank_zero", "fabric", "fabric.utilities.rank_zero"):
+            logging.getLogger(f"lightning.{part}").setLevel(logging.ERROR)
+        return entered

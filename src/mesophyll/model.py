@@ -1,0 +1,267 @@
+"""A model: a network, what its numbers mean, and what a scan must look like to it.
+
+On disk it is a folder of two files that can run no code: ``weights.safetensors`` (half precision) and ``model.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from mesophyll.blocks import Region
+from mesophyll.errors import FileError, MesophyllError, ModelError, VolumeError
+from mesophyll.io import replacing
+from mesophyll.network import Network, ResidualUNet
+from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.settings import from_dict, to_dict
+from mesophyll.volume import Spacing, Volume, resample
+
+__all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "find", "load", "make_folder", "save", "shipped"]
+
+DEFAULT_MODELS = {2: "leaf-2d", 3: "leaf-3d"}
+"""The shipped model that is taken for a scan of 2 or 3 axes."""
+
+MAX_ENLARGEMENT = 4.0
+"""A scan whose voxels are coarser than the model's by more than this holds too little to see cells in."""
+
+MIN_SIDE = 16
+"""A scan needs so many voxels along each axis, at the model's spacing."""
+
+ABOUT, WEIGHTS = "model.json", "weights.safetensors"
+
+_FORMAT = 1
+_SAMPLE_VOXELS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How grey values are brought to one range: these percentiles of the scan become 0 and 1.
+
+    Voxels of exactly 0 lie outside a scanner's field of view and are not counted. What lies far outside the range (a crystal
+    among cells) is clipped to ``clip``.
+    """
+
+    low: float = 1.0
+    high: float = 99.0
+    clip: tuple[float, float] = (-1.0, 2.0)
+
+    def measure(self, volume: Volume) -> tuple[float, float]:
+        """Return the grey values of the two percentiles, from an even sample of the scan."""
+        step = max(round((np.prod(volume.shape) / _SAMPLE_VOXELS) ** (1 / volume.ndim)), 1)
+        sample = np.asarray(volume.data[(slice(None, None, step),) * volume.ndim]).astype(np.float32)
+        _check_finite(sample, volume.name)
+        seen = sample[sample != 0]
+        low, high = np.percentile(seen, [self.low, self.high]) if seen.size else (0.0, 0.0)
+        if low >= high:
+            raise VolumeError(
+                f"{volume.name} has the grey value {low:g} nearly everywhere",
+                "cells can only be seen where grey values differ",
+                "check that the right file was exported, and that it is no mask",
+            )
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A scan as a model reads it: at the model's spacing, in the model's range. Lazy."""
+
+    volume: Volume
+    low: float
+    high: float
+    clip: tuple[float, float]
+
+    @classmethod
+    def of(cls, volume: Volume, spacing_um: float, intensity: Intensity) -> Image:
+        """Look at a scan at cubic voxels of ``spacing_um``."""
+        seen = resample(volume, (spacing_um,) * volume.ndim)
+        return cls(seen, *intensity.measure(volume), intensity.clip)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of voxels along each axis, at the model's spacing."""
+        return self.volume.shape
+
+    def read(self, region: Region) -> NDArray[np.float32]:
+        """Return a region, shape (C, *S), float32."""
+        grey = np.asarray(self.volume.data[region]).astype(np.float32)
+        _check_finite(grey, self.volume.name)
+        return np.clip((grey - self.low) / (self.high - self.low), *self.clip)[None]
+
+
+def _check_finite(grey: NDArray[np.float32], name: str) -> None:
+    bad = grey.size - int(np.isfinite(grey).sum())
+    if bad:
+        raise VolumeError(
+            f"{name} holds {bad} voxels of NaN or infinity",
+            "grey values are finite numbers",
+            "replace them, for example by 0",
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that is needed to go from a scan to cells.
+
+    Parameters
+    ----------
+    name
+        What reports call it.
+    module
+        The network with its weights.
+    representation
+        What its outputs mean.
+    spacing_um
+        The edge length in µm of the cubic voxels that it knows; scans are resampled to it.
+    intensity
+        How grey values are brought to its range.
+    card
+        How it was made: version, plan, data, seeds, scores, limits.
+    """
+
+    name: str
+    module: ResidualUNet
+    representation: Representation
+    spacing_um: float
+    intensity: Intensity = field(default_factory=Intensity)
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """What the module was made from."""
+        return self.module.network
+
+    def prepare(self, volume: Volume) -> Image:
+        """Return the scan as the network reads it, lazily; a `ModelError` or `VolumeError` where it does not suit."""
+        self._check_axes(volume)
+        self._check_spacing(volume.known_spacing_um)
+        image = Image.of(volume, self.spacing_um, self.intensity)
+        if min(image.shape) < MIN_SIDE:
+            raise VolumeError(
+                f"{volume.name} has {' x '.join(map(str, image.shape))} voxels of {self.spacing_um:g} µm",
+                f"the model {self.name} needs at least {MIN_SIDE} along each axis",
+                "pass a larger piece of the scan, or check --spacing",
+            )
+        return image
+
+    def _check_axes(self, volume: Volume) -> None:
+        if volume.ndim != self.network.ndim:
+            raise ModelError(
+                f"{volume.name} has {volume.ndim} axes",
+                f"the model {self.name} reads {self.network.ndim}",
+                f"pass --model {DEFAULT_MODELS[volume.ndim]}",
+            )
+
+    def _check_spacing(self, spacing_um: Spacing) -> None:
+        if max(spacing_um) > MAX_ENLARGEMENT * self.spacing_um:
+            raise ModelError(
+                f"the scan's voxels of {max(spacing_um):g} µm are too coarse",
+                f"the model {self.name} knows voxels of {self.spacing_um:g} µm and takes up to {MAX_ENLARGEMENT:g} times that",
+                "scan finer, or check --spacing",
+            )
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write a model into a folder, which may hold other things (logs, checkpoints) as well.
+
+    The weights come first and ``model.json``, with their checksum, last: a model cut off in between does not load.
+    """
+    weights = {
+        key: (value.half() if value.is_floating_point() else value).contiguous()
+        for key, value in model.module.state_dict().items()
+    }
+    make_folder(folder)
+    with replacing(Path(folder) / WEIGHTS) as temporary:
+        safetensors.torch.save_file(weights, temporary)
+    about = {
+        "format": _FORMAT,
+        "name": model.name,
+        "network": to_dict(model.network),
+        "representation": to_table(model.representation),
+        "spacing_um": model.spacing_um,
+        "intensity": to_dict(model.intensity),
+        "weights_sha256": _checksum(Path(folder) / WEIGHTS),
+        "card": dict(model.card),
+    }
+    with replacing(Path(folder) / ABOUT) as temporary:
+        temporary.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a model, unless it is there; a `FileError` where that cannot be."""
+    try:
+        Path(folder).mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"the folder {folder} cannot be made ({error.strerror})",
+            "a model is written into a folder, whose own place exists and is writable",
+            "correct the path, or make its parent",
+        ) from None
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(folder: Path) -> Model:
+    """Read a model; a `ModelError` says what is missing or damaged."""
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        network = from_dict(Network, about["network"], f"{ABOUT}, network")
+        representation = from_table(about["representation"])
+        intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
+        if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
+            raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
+        module = network.build()
+        module.load_state_dict(_read_weights(folder / WEIGHTS))
+        return Model(about["name"], module.eval(), representation, float(about["spacing_um"]), intensity, about["card"])
+    except MesophyllError as error:
+        raise _damaged(folder, str(error)) from None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from None
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    weights = safetensors.torch.load_file(path)
+    for key, value in weights.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{key} holds NaN or infinity")
+    return {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+
+
+def _damaged(folder: Path, why: str) -> ModelError:
+    return ModelError(
+        f"the model {folder} cannot be read ({why})",
+        f"a model is a folder with {ABOUT} and {WEIGHTS} that belong together",
+        "copy or train it again",
+    )
+
+
+def shipped() -> dict[str, Path]:
+    """Return the folders of the models that come with the package, by name."""
+    folder = Path(str(resources.files("mesophyll"))) / "models"
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{ABOUT}"))}
+
+
+def find(model: str | Path) -> Model:
+    """Load a model by its shipped name or from a folder."""
+    known = shipped()
+    if str(model) in known:
+        return load(known[str(model)])
+    if Path(model).is_dir():
+        return load(Path(model))
+    raise ModelError(
+        f"there is no model {str(model)!r}",
+        f"the shipped ones are {', '.join(known)}",
+        "pass one of these, or a model's folder",
+    )

@@ -1,0 +1,200 @@
+"""Pieces of scans to learn from: where they are cut, and how they are varied.
+
+A patch is cut with a margin, varied as a whole - image and labels alike - and only then encoded, so that no target is ever
+interpolated. Everything random comes from the generator that is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from mesophyll.blocks import Region
+from mesophyll.labels import UNKNOWN, Labels, split_pieces
+from mesophyll.model import Image
+from mesophyll.volume import LazyArray
+
+__all__ = ["Augmentation", "Patch", "Source", "augment", "sample"]
+
+MIN_CELL_SHARE = 0.05
+"""A patch with fewer cell voxels than this is drawn anew, a few times: bare medium teaches little."""
+
+_DRAWS = 4
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scan to learn from, at the model's spacing.
+
+    Parameters
+    ----------
+    name
+        What logs and model cards call it.
+    images
+        One or more reconstructions of the same scan; a patch is cut from one of them.
+    labels
+        The cells, shape as the images; -1 where nobody knows.
+    within
+        Where patches may lie.
+    """
+
+    name: str
+    images: tuple[Image, ...]
+    labels: LazyArray
+    within: Region
+
+
+@dataclass(frozen=True)
+class Patch:
+    """An image (C, *S) in the model's range and its labels (S), both with a margin of voxels on every side."""
+
+    image_CS: NDArray[np.float32]
+    labels_S: Labels
+    margin: int
+
+    @property
+    def core(self) -> Region:
+        """The voxels within the margin."""
+        return tuple(slice(self.margin, length - self.margin) for length in self.labels_S.shape)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How patches are varied. Ranges are half-widths around no change; shares are probabilities.
+
+    Parameters
+    ----------
+    mirror
+        Mirror and swap axes, all ways alike: a leaf has no up in a scanner.
+    turn
+        Share of patches that are turned freely and zoomed.
+    zoom
+        Smallest and largest factor.
+    brightness, contrast, gamma
+        Of the model's range, drawn uniformly.
+    noise
+        Largest standard deviation of added white noise.
+    blur
+        Share of patches that are blurred, by up to one voxel.
+    shading
+        Largest amplitude of a slow ramp across the patch.
+    """
+
+    mirror: bool = True
+    turn: float = 0.25
+    zoom: tuple[float, float] = (0.8, 1.25)
+    brightness: float = 0.15
+    contrast: float = 0.25
+    gamma: float = 0.25
+    noise: float = 0.08
+    blur: float = 0.2
+    shading: float = 0.1
+
+
+def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Generator) -> Patch:
+    """Cut a patch at random.
+
+    Parameters
+    ----------
+    source
+        Where from.
+    sides
+        Voxels of the core along each axis of the source; one of them may be 1: then the patch is a 2D section, and cells that
+        the section cuts into pieces are cells of their own.
+    margin
+        Voxels around the core. What lies outside the scan is mirrored in the image and unknown in the labels.
+    rng
+        Everything is drawn from here.
+    """
+    image = source.images[int(rng.integers(len(source.images)))]
+    for _ in range(_DRAWS):
+        region = _draw(source.within, sides, rng)
+        core = np.asarray(source.labels[_cut(region, source.labels.shape)])
+        if (core > 0).mean() >= MIN_CELL_SHARE:
+            break
+    flat = tuple(axis for axis, side in enumerate(sides) if side == 1)
+    wide = tuple(
+        axis if side == 1 else slice(axis.start - margin, axis.stop + margin)
+        for axis, side in zip(region, sides, strict=True)
+    )
+    grey = _read_padded(lambda inside: image.read(inside)[0], wide, image.shape, mode="reflect")
+    labels = _read_padded(lambda inside: np.asarray(source.labels[inside]), wide, image.shape, constant_values=UNKNOWN)
+    grey, labels = grey.squeeze(flat), labels.squeeze(flat).astype(np.int32)
+    return Patch(grey[None], split_pieces(labels) if flat else labels, margin)
+
+
+def _draw(within: Region, sides: Sequence[int], rng: np.random.Generator) -> Region:
+    """Draw a box uniformly; along an axis that is too short for it, it is centred."""
+    starts = []
+    for axis, side in zip(within, sides, strict=True):
+        room = axis.stop - axis.start - side
+        starts.append(axis.start + int(rng.integers(room + 1) if room > 0 else room // 2))
+    return tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+
+
+def _cut(region: Region, shape: tuple[int, ...]) -> Region:
+    return tuple(slice(max(axis.start, 0), min(axis.stop, length)) for axis, length in zip(region, shape, strict=True))
+
+
+def _read_padded(read: Any, region: Region, shape: tuple[int, ...], **padding: Any) -> NDArray[Any]:
+    """Read a region that may reach beyond the array."""
+    inside = _cut(region, shape)
+    widths = [(cut.start - axis.start, axis.stop - cut.stop) for axis, cut in zip(region, inside, strict=True)]
+    return np.pad(read(inside), widths, **({"mode": "constant"} | padding))
+
+
+def augment(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
+    """Vary a patch; the one passed is not changed."""
+    if how.mirror:
+        patch = _mirror(patch, rng)
+    if rng.random() < how.turn:
+        patch = _turn(patch, how.zoom, rng)
+    return replace(patch, image_CS=_regrey(patch.image_CS, how, rng))
+
+
+def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
+    ndim = patch.labels_S.ndim
+    order = tuple(int(axis) for axis in rng.permutation(ndim))
+    flips = tuple(slice(None, None, -1 if rng.random() < 0.5 else 1) for _ in range(ndim))  # a coin for each axis
+    image = patch.image_CS.transpose(0, *(axis + 1 for axis in order))[(slice(None), *flips)]
+    return replace(patch, image_CS=image, labels_S=patch.labels_S.transpose(order)[flips])
+
+
+def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> Patch:
+    ndim = patch.labels_S.ndim
+    if ndim == 2:
+        angle = rng.uniform(0, 2 * np.pi)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    else:
+        rotation = Rotation.random(rng=rng).as_matrix()
+    matrix = rotation / rng.uniform(*zoom)
+    centre = (np.array(patch.labels_S.shape) - 1) / 2
+    offset = centre - matrix @ centre
+    labels = ndimage.affine_transform(patch.labels_S, matrix, offset, order=0, mode="constant", cval=UNKNOWN)
+    image = [ndimage.affine_transform(channel, matrix, offset, order=1, mode="reflect") for channel in patch.image_CS]
+    return replace(patch, image_CS=np.stack(image), labels_S=labels)
+
+
+def _regrey(image_CS: NDArray[np.float32], how: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:
+    grey = image_CS
+    if rng.random() < how.blur:
+        grey = ndimage.gaussian_filter(grey, (0, *[rng.uniform(0.3, 1.0)] * (grey.ndim - 1)))
+    if how.gamma:
+        low, span = float(grey.min()), max(float(np.ptp(grey)), 1e-6)
+        grey = ((grey - low) / span) ** np.float32(np.exp(rng.uniform(-how.gamma, how.gamma))) * span + low
+    grey = (
+        (grey - 0.5) * (1 + rng.uniform(-how.contrast, how.contrast))
+        + 0.5
+        + rng.uniform(-how.brightness, how.brightness)
+    )
+    for axis in range(1, grey.ndim):
+        ramp = np.linspace(-1, 1, grey.shape[axis]) * rng.uniform(-how.shading, how.shading)
+        grey = grey + ramp.reshape([-1 if other == axis else 1 for other in range(grey.ndim)])
+    noise = rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(rng.uniform(0, how.noise))
+    return np.asarray(grey + noise, dtype=np.float32)

@@ -1,0 +1,99 @@
+"""How to train: one frozen table, one TOML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mesophyll.errors import SettingsError
+from mesophyll.model import Intensity
+from mesophyll.network import Size
+from mesophyll.patches import Augmentation
+
+__all__ = ["TrainingPlan"]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train; one TOML table.
+
+    Parameters
+    ----------
+    ndim
+        2 or 3. A 2D model learns from 2D scans and from sections of volumes.
+    representation
+        Name and settings of what is learnt, see `mesophyll.representations`.
+    size, levels
+        Of the network.
+    spacing_um
+        The cubic voxel that the model works at.
+    intensity
+        How grey values are brought to one range.
+    augmentation
+        How patches are varied.
+    patch
+        Side in voxels, a multiple of the network's stride.
+    batch, accumulate
+        Patches in a step, and steps whose gradients are summed before the weights move.
+    epochs, steps
+        An epoch is so many steps; checkpoints and validation come at its end.
+    validation_patches
+        Drawn once, from scans (or ends of scans) that are never trained on.
+    held_out
+        The share that is kept for validation: whole scans where the share makes at least one, otherwise the end of each scan
+        along its first axis, parted from the rest by a guard of a patch's side.
+    rate, weight_decay
+        Of AdamW.
+    schedule
+        ``cosine``: up for a twentieth, then down to nothing over all epochs. ``plateau``: a tenth whenever validation has not
+        improved for 10 epochs, as in the report.
+    patience
+        Stop when validation has not improved for so many epochs.
+    workers
+        Threads that prepare patches.
+    seed
+        Of everything random.
+    """
+
+    ndim: Literal[2, 3] = 3
+    representation: dict[str, Any] = field(default_factory=lambda: {"name": "flows"})
+    size: Size = "small"
+    levels: int = 4
+    spacing_um: float = 0.65
+    intensity: Intensity = field(default_factory=Intensity)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    patch: int = 64
+    batch: int = 2
+    accumulate: int = 1
+    epochs: int = 30
+    steps: int = 100
+    validation_patches: int = 16
+    held_out: float = 0.15
+    rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: Literal["cosine", "plateau"] = "cosine"
+    patience: int = 25
+    workers: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        stride = 2 ** (self.levels - 1)
+        if self.patch <= 0 or self.patch % stride:
+            raise SettingsError(
+                f"patch = {self.patch}",
+                f"a network of {self.levels} levels needs a multiple of {stride}",
+                "correct patch",
+            )
+        for name in (
+            "levels",
+            "batch",
+            "accumulate",
+            "epochs",
+            "steps",
+            "validation_patches",
+            "workers",
+            "spacing_um",
+            "rate",
+        ):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} = {getattr(self, name)}", f"{name} is above 0", f"correct {name}")

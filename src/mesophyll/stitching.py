@@ -1,0 +1,61 @@
+"""Cells that were found block by block become cells of the whole.
+
+Two blocks are compared where both have looked. Each pair of blocks is compared on its own: comparing with a picture already
+merged looks right in 2D and loses cells in 3D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from mesophyll.labels import Labels
+
+__all__ = ["agreements", "merge"]
+
+
+def agreements(first: Labels, second: Labels, share: float) -> NDArray[np.int64]:
+    """Return the pairs (n, 2) of cells of two labellings of the same voxels that are one cell.
+
+    They are where more than ``share`` of the smaller one lies in the other: a cell that one block saw whole takes up the
+    pieces that the other saw of it.
+    """
+    both = (first > 0) & (second > 0)
+    if not both.any():
+        return np.empty((0, 2), np.int64)
+    base = int(second.max()) + 1
+    packed, common = np.unique(first[both].astype(np.int64) * base + second[both], return_counts=True)
+    pairs = np.stack([packed // base, packed % base], axis=1)
+    sizes = [np.bincount(side[side > 0])[pairs[:, place]] for place, side in enumerate((first, second))]
+    return np.asarray(pairs[common > share * np.minimum(*sizes)])
+
+
+def merge(counts: Sequence[int], pairs: Sequence[tuple[int, int, NDArray[np.int64]]]) -> list[NDArray[np.int32]]:
+    """Number the cells of all blocks 1, 2, 3, ... so that those that agree have one number.
+
+    Parameters
+    ----------
+    counts
+        Cells of each block; a block numbers its own from 1.
+    pairs
+        For two blocks, by their places in ``counts``, the agreements between their cells.
+
+    Returns
+    -------
+    list
+        For each block a table from its own numbers to those of the whole; 0 stays 0.
+    """
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    links = [agreed - 1 + [starts[first], starts[second]] for first, second, agreed in pairs]
+    rows, columns = np.concatenate([np.empty((0, 2), np.int64), *links]).T.astype(np.int64)
+    total = int(starts[-1])
+    graph = sparse.coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(total, total))
+    number = csgraph.connected_components(graph, directed=False)[1] + 1 if total else np.empty(0, np.int64)
+    return [
+        np.concatenate([[0], number[start : start + count]]).astype(np.int32)
+        for start, count in zip(starts[:-1], counts, strict=True)
+    ]

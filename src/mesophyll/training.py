@@ -1,0 +1,117 @@
+"""Teach a model: scans with labels and a plan in, a folder out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mesophyll import __version__
+from mesophyll.device import Device, pick
+from mesophyll.errors import FileError, VolumeError
+from mesophyll.lesson import Lesson, fit
+from mesophyll.model import Image, Model, make_folder, save
+from mesophyll.network import Network
+from mesophyll.patches import Source
+from mesophyll.plan import TrainingPlan
+from mesophyll.progress import Progress, silent
+from mesophyll.representations import from_table
+from mesophyll.settings import to_dict
+from mesophyll.volume import resample
+
+if TYPE_CHECKING:
+    from mesophyll.io import Example
+
+__all__ = ["TrainingPlan", "split", "train"]
+
+
+def train(
+    examples: Sequence[Example],
+    folder: Path,
+    plan: TrainingPlan | None = None,
+    *,
+    resume: bool = False,
+    device: Device = "auto",
+    progress: Progress = silent,
+) -> Model:
+    """Train a model and write it to a folder, with its logs and checkpoints.
+
+    Parameters
+    ----------
+    examples
+        Scans with labels, see `mesophyll.io.read_example`.
+    folder
+        Where the model goes.
+    plan
+        How to train.
+    resume
+        Go on from the last checkpoint in the folder, if there is one.
+    device
+        Where to compute.
+    progress
+        Told after every step.
+    """
+    plan = plan or TrainingPlan()
+    make_folder(folder)
+    _check_fresh(Path(folder), resume=resume)
+    representation = from_table(plan.representation)
+    learn, judge = split([_source(example, plan) for example in examples], plan)
+    torch.manual_seed(plan.seed)
+    network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
+    lesson = Lesson(network.build(), representation, plan, learn, judge)
+    start = time.monotonic()
+    module, loss = fit(lesson, Path(folder), resume=resume, device=pick(device), progress=progress)
+    card = {
+        "version": __version__,
+        "plan": to_dict(plan),
+        "data": [source.name for source in learn],
+        "validation": {"data": [source.name for source in judge], "loss": loss},
+        "seconds": round(time.monotonic() - start),
+    }
+    model = Model(Path(folder).name, module, representation, plan.spacing_um, plan.intensity, card)
+    save(model, folder)
+    return model
+
+
+def _check_fresh(folder: Path, *, resume: bool) -> None:
+    if not resume and any(folder.iterdir()):
+        raise FileError(
+            f"{folder} is not empty",
+            "a new training starts in an empty folder",
+            "pass another folder, or --resume to go on",
+        )
+
+
+def _source(example: Example, plan: TrainingPlan) -> Source:
+    images = tuple(Image.of(scan, plan.spacing_um, plan.intensity) for scan in example.scans)
+    labels = resample(example.labels, (plan.spacing_um,) * example.labels.ndim, nearest=True)
+    return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
+
+
+def split(sources: Sequence[Source], plan: TrainingPlan) -> tuple[list[Source], list[Source]]:
+    """Part what is learnt from what is only judged on; the two share no voxel, nor does a patch of one see the other."""
+    if not sources:
+        raise VolumeError(
+            "there is nothing to train on", "training needs scans with labels", "pass at least one folder"
+        )
+    whole = round(plan.held_out * len(sources))
+    if whole:
+        return list(sources[:-whole]), list(sources[-whole:])
+    learn, judge = [], []
+    for source in sources:
+        first = source.within[0]
+        end = round((1 - plan.held_out) * first.stop)
+        start = end + plan.patch
+        if plan.patch > end or start >= first.stop:
+            raise VolumeError(
+                f"{source.name} has {first.stop} voxels along its first axis",
+                f"a part to learn from, a guard of {plan.patch} and a part to judge on do not fit",
+                "pass more scans, or make patch smaller or held_out larger",
+            )
+        learn.append(replace(source, within=(slice(0, end), *source.within[1:])))
+        judge.append(replace(source, within=(slice(start, first.stop), *source.within[1:])))
+    return learn, judge
