@@ -15,7 +15,7 @@ from mesophyll import tissues
 from mesophyll.labels import Labels
 from mesophyll.phantom import bodies, epidermis, vein
 from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import draw
+from mesophyll.phantom.fields import Floats, centres, draw
 from mesophyll.phantom.frame import Frame, lay
 from mesophyll.phantom.mesophyll import clear_of_veins, palisade, spongy
 from mesophyll.phantom.pieces import tidy
@@ -77,17 +77,17 @@ def rasterise(leaf: Leaf, shape: tuple[int, int, int], spacing_um: Spacing) -> t
         Shape (Z, Y, X): codes of `mesophyll.tissues`.
     """
     labels = np.zeros(shape, dtype=np.int32)
-    z = ((np.arange(shape[0]) + 0.5) * spacing_um[0])[:, None]
-    x = ((np.arange(shape[2]) + 0.5) * spacing_um[2])[None, :]
     step = np.asarray(spacing_um)
+    z = centres(shape[0], step[0])[:, None]
+    x = centres(shape[2], step[2])[None, :]
 
     tissue_of, inside = _skins(leaf, labels, z, x, step)
     free = inside & (labels == 0)
     for each in leaf.veins:
         course = vein.on_grid(each, leaf.frame, z, x)
-        vein.carve(labels, free, course, each.files, each.sway, each.walls, each.tilt, each.heart, len(tissue_of), step)
-        tissue_of = np.append(tissue_of, np.repeat(each.tissue, each.walls.shape[1] + 1))
-    free &= labels == 0
+        vein.carve(labels, free, course, each.section, step, len(tissue_of))
+        tissue_of = np.append(tissue_of, each.tissue_of)
+        free &= labels == 0
     tissue_of = np.append(tissue_of, _cells(leaf, labels, free, spacing_um, len(tissue_of)))
 
     labels, tissue_of = tidy(labels, tissue_of, float(np.prod(spacing_um)))
@@ -97,7 +97,7 @@ def rasterise(leaf: Leaf, shape: tuple[int, int, int], spacing_um: Spacing) -> t
 
 
 def _skins(
-    leaf: Leaf, labels: Labels, z: NDArray[np.float64], x: NDArray[np.float64], step: NDArray[np.float64]
+    leaf: Leaf, labels: Labels, z: Floats, x: Floats, step: Floats
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Number the voxels of both epidermes; return the numbers' tissues, and which voxels lie within the leaf."""
     frame = leaf.frame
@@ -106,10 +106,10 @@ def _skins(
     bottom = frame.lower_outer(z, x) + maps[1].outward_um
     first_lower = 1 + len(leaf.skins[0].seeds)
     inner = frame.upper_inner(z, x) + maps[0].inward_um
-    epidermis.fill(labels, top, inner, maps[0].cell, maps[0].slant, 1, step)
+    epidermis.fill(labels, top, inner, maps[0].cell + 1, maps[0].slant, step)
     inner = frame.lower_inner(z, x) - maps[1].inward_um
-    epidermis.fill(labels, bottom, inner, maps[1].cell, maps[1].slant, first_lower, step)
-    y = ((np.arange(labels.shape[1]) + 0.5) * step[1])[None, :, None]
+    epidermis.fill(labels, bottom, inner, maps[1].cell + first_lower, maps[1].slant, step)
+    y = centres(labels.shape[1], step[1])[None, :, None]
     inside = (y >= top[:, None, :]) & (y < bottom[:, None, :])
     counts = [1] + [len(skin.seeds) for skin in leaf.skins]
     codes = np.array([tissues.BACKGROUND, tissues.UPPER_EPIDERMIS, tissues.LOWER_EPIDERMIS], dtype=np.uint8)

@@ -7,6 +7,7 @@ three of them meet - columns, lobed cells and everything between come from this 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -78,53 +79,48 @@ def press(
         Shape (Z, Y, X): the signed distance to its surface, negative inside.
     """
     owner = np.full(free.shape, -1, dtype=np.int32)
-    distance = np.full(free.shape, np.float32(REACH_UM), dtype=np.float32)
-    if bodies:
-        cones = np.concatenate([body.cones for body in bodies])
-        first = np.cumsum([0] + [len(body.cones) for body in bodies])
-        window = np.stack([body.middle for body in bodies]) * 7.3  # any factor: neighbours must not read the same bumps
-        _press(cones, first, window, bumps, free, np.asarray(spacing_um), owner, distance)
+    distance = np.where(free, np.float32(REACH_UM), np.float32(-np.inf))  # nothing lies deeper than -inf
+    step = np.asarray(spacing_um)
+    for index, body in enumerate(bodies):
+        box = _box(body, free.shape, step)
+        corner = (np.array([axis.start for axis in box]) + 0.5) * step
+        window = corner + 7.3 * body.middle  # any factor: neighbours must not read the same bumps
+        _press(body.cones, bumps, np.stack([corner, step, window]), owner[box], distance[box], index)
+    distance[~free] = REACH_UM
     return owner, distance
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _press(cones, first, window, bumps, free, spacing, owner, distance):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled
-    """Visit each body's bounding box and keep the deepest body of each voxel."""
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    for body in range(len(first) - 1):
-        own = cones[first[body] : first[body + 1]]
-        _bounds(own, spacing, free.shape, low, high)
-        for k in range(low[0], high[0]):
-            z = (k + 0.5) * spacing[0]
-            for j in range(low[1], high[1]):
-                y = (j + 0.5) * spacing[1]
-                for i in range(low[2], high[2]):
-                    if not free[k, j, i]:
-                        continue
-                    x = (i + 0.5) * spacing[2]
-                    depth = _depth(own, z, y, x)
-                    if depth < REACH_UM + 1.0:
-                        depth += _bump(bumps, z + window[body, 0], y + window[body, 1], x + window[body, 2])
-                        if depth < distance[k, j, i]:
-                            distance[k, j, i] = depth
-                            owner[k, j, i] = body
+def _box(body: Body, shape: tuple[int, ...], step: Floats) -> tuple[slice, ...]:
+    """Return the voxels that a body may reach, cut at the volume's faces."""
+    ends = body.cones.reshape(-1, 4)
+    reach = ends[:, 3:] + REACH_UM
+    low = np.floor((ends[:, :3] - reach).min(axis=0) / step).astype(int)
+    high = np.ceil((ends[:, :3] + reach).max(axis=0) / step).astype(int)
+    return tuple(
+        slice(*np.clip([start, stop], 0, size).tolist()) for start, stop, size in zip(low, high, shape, strict=True)
+    )
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _bounds(cones, spacing, shape, low, high):  # type: ignore[no-untyped-def]
-    """Write the voxels of a body's bounding box, cut at the volume's faces."""
-    for axis in range(3):
-        least, most = np.inf, -np.inf
-        for cone in range(len(cones)):
-            for end in (0, 4):
-                least = min(least, cones[cone, end + axis] - cones[cone, end + 3])
-                most = max(most, cones[cone, end + axis] + cones[cone, end + 3])
-        low[axis] = min(max(int(np.floor((least - REACH_UM) / spacing[axis])), 0), shape[axis])
-        high[axis] = max(min(int(np.ceil((most + REACH_UM) / spacing[axis])) + 1, shape[axis]), low[axis])
+@numba.njit(cache=True, nogil=True)
+def _press(cones: Any, bumps: Any, place: Any, owner: Any, distance: Any, index: Any) -> Any:
+    """Give a body the voxels of its box in which it lies deepest; ``place`` holds the corner, step and window."""
+    corner, step, window = place
+    for k in range(owner.shape[0]):
+        for j in range(owner.shape[1]):
+            for i in range(owner.shape[2]):
+                if distance[k, j, i] == -np.inf:
+                    continue
+                z, y, x = k * step[0], j * step[1], i * step[2]
+                depth = _depth(cones, corner[0] + z, corner[1] + y, corner[2] + x)
+                if depth < REACH_UM + 1.0:
+                    depth += _bump(bumps, window[0] + z, window[1] + y, window[2] + x)
+                if depth < distance[k, j, i]:
+                    distance[k, j, i] = depth
+                    owner[k, j, i] = index
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _depth(cones, z, y, x):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True)
+def _depth(cones: Any, z: Any, y: Any, x: Any) -> Any:
     """Return the signed distance to a body: its cones, joined by a smooth minimum."""
     joined = np.inf
     for cone in range(len(cones)):
@@ -141,8 +137,8 @@ def _depth(cones, z, y, x):  # type: ignore[no-untyped-def]
     return joined
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _bump(bumps, z, y, x):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True)
+def _bump(bumps: Any, z: Any, y: Any, x: Any) -> Any:
     """Read the periodic table of bumps between its knots."""
     size = bumps.shape[0]
     k, j, i = z / LUMP_UM, y / LUMP_UM, x / LUMP_UM

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw, scatter
+from mesophyll.phantom.fields import Floats, Waves, draw, nearest, scatter
 from mesophyll.phantom.frame import Frame
-from mesophyll.volume import Spacing
 
-__all__ = ["Skin", "SkinMap", "fill", "grow"]
+__all__ = ["Skin", "SkinMap", "fill", "grow", "on_grid"]
 
 MARGIN_UM = 45.0
 """How far beyond the volume cells are still laid out, so that the cells at its border have neighbours."""
@@ -89,7 +88,9 @@ def on_grid(skin: Skin, z: Floats, x: Floats) -> SkinMap:
     """Evaluate a skin at places ``z`` (Z, 1) and ``x`` (1, X), in µm."""
     warped_z, warped_x = z + skin.jigsaw[0](z, x), x + skin.jigsaw[1](z, x)
     places = np.stack(np.broadcast_arrays(warped_z / skin.stretch, warped_x), axis=-1)
-    (first, second), (cell, other) = (np.moveaxis(part, -1, 0) for part in cKDTree(skin.seeds).query(places, k=2))
+    distances, cells = nearest(skin.seeds, places.reshape(-1, 2), 2)
+    first, second = distances.T.reshape(2, *places.shape[:-1])
+    cell, other = cells.T.reshape(2, *places.shape[:-1])
     between = np.linalg.norm(skin.seeds[cell] - skin.seeds[other], axis=-1)
     edge = (second**2 - first**2) / (2 * between)  # the distance to the wall, µm
     rest = 1 - np.minimum(edge / SHOULDER_UM, 1)
@@ -98,9 +99,9 @@ def on_grid(skin: Skin, z: Floats, x: Floats) -> SkinMap:
     return SkinMap(cell.astype(np.int32), skin.outward[cell] * dome, skin.inward[cell] * dome, slant)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def fill(labels, outer, inner, skin, slant, first, spacing):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled
-    """Number the voxels between two faces (Z, X), in either order, by the skin's cells, from ``first`` on."""
+@numba.njit(cache=True, nogil=True)
+def fill(labels: Any, outer: Any, inner: Any, cell: Any, slant: Any, spacing: Any) -> Any:
+    """Number the voxels between two faces, in either order, by the cell at their place; all maps are (Z, X)."""
     deep, high, wide = labels.shape
     for k in range(deep):
         for i in range(wide):
@@ -109,6 +110,6 @@ def fill(labels, outer, inner, skin, slant, first, spacing):  # type: ignore[no-
             stop = min(int(np.ceil(bottom / spacing[1] - 0.5)), high)
             for j in range(start, stop):
                 depth = abs((j + 0.5) * spacing[1] - outer[k, i])
-                kk = int(round(k + slant[0, k, i] * depth / spacing[0]))
-                ii = int(round(i + slant[1, k, i] * depth / spacing[2]))
-                labels[k, j, i] = first + skin[min(max(kk, 0), deep - 1), min(max(ii, 0), wide - 1)]
+                kk = round(k + slant[0, k, i] * depth / spacing[0])
+                ii = round(i + slant[1, k, i] * depth / spacing[2])
+                labels[k, j, i] = cell[min(max(kk, 0), deep - 1), min(max(ii, 0), wide - 1)]

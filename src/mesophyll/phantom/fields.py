@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Floats", "Waves", "draw", "scatter"]
+__all__ = ["Floats", "Waves", "centres", "draw", "nearest", "scatter"]
 
 Floats = NDArray[np.float64]
 
@@ -53,9 +53,20 @@ class Waves:
         return cls(0.0, np.zeros(2), amplitudes, vectors, rng.uniform(0, 2 * np.pi, waves))
 
 
+def centres(count: int, step_um: float) -> Floats:
+    """Return the centres of a row of voxels in µm, from the volume's corner."""
+    return np.asarray((np.arange(count) + 0.5) * step_um)
+
+
 def draw(rng: np.random.Generator, span: tuple[float, float]) -> float:
     """Draw one value from a range."""
     return float(rng.uniform(*span))
+
+
+def nearest(points: Floats, places: Floats, count: int = 1) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the distances to, and the indices of, the points nearest to each place; both of shape (places, count)."""
+    distance, index = cKDTree(points).query(places, k=list(range(1, count + 1)))
+    return np.asarray(distance), np.asarray(index)
 
 
 def scatter(rng: np.random.Generator, low: ArrayLike, high: ArrayLike, distance: float, *, rounds: int = 3) -> Floats:
@@ -80,8 +91,8 @@ def scatter(rng: np.random.Generator, low: ArrayLike, high: ArrayLike, distance:
     points = rng.uniform(low, high, (count, low.size))
     for _ in range(rounds):
         samples = rng.uniform(low, high, (40 * count, low.size))
-        nearest = cKDTree(points).query(samples)[1]
-        weight = np.bincount(nearest, minlength=count)
-        middle = np.stack([np.bincount(nearest, samples[:, axis], count) for axis in range(low.size)], axis=1)
+        owner = nearest(points, samples)[1][:, 0]
+        weight = np.bincount(owner, minlength=count)
+        middle = np.stack([np.bincount(owner, samples[:, axis], count) for axis in range(low.size)], axis=1)
         points = np.where(weight[:, None] > 0, middle / np.maximum(weight, 1)[:, None], points)
     return points

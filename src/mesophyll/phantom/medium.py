@@ -50,7 +50,7 @@ def _face(column: NDArray[np.bool_], *, from_below: bool) -> int | None:
     return len(column) - 1 - met if from_below else met
 
 
-def _ellipsoid(  # noqa: PLR0913 - one argument for each of its measures
+def _ellipsoid(
     density: Field,
     outside: NDArray[np.bool_],
     centre: tuple[float, ...],
@@ -85,4 +85,4 @@ def dark_corner(
     reach = np.hypot(high * spacing_um[1], wide * spacing_um[2]) / 2
     radius = 6 * reach  # so large that its edge is nearly straight
     far = np.hypot(y + (radius - share * reach) * np.sin(angle), x + (radius - share * reach) * np.cos(angle)) > radius
-    return outside & far[None]
+    return np.asarray(outside & far[None])

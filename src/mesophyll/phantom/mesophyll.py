@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay
 
 from mesophyll import tissues
 from mesophyll.phantom import vein
 from mesophyll.phantom.bodies import Body
 from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw, scatter
+from mesophyll.phantom.fields import Floats, Waves, draw, nearest, scatter
 from mesophyll.phantom.frame import Frame
 
 __all__ = ["palisade", "spongy"]
@@ -35,7 +35,7 @@ def palisade(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: fl
     deep, _, wide = frame.extent_um
     seeds = scatter(rng, [-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], width, rounds=5)
     count = len(seeds)
-    around = cKDTree(seeds).query(seeds, k=min(7, count))[0][:, 1:].mean(axis=1)
+    around = nearest(seeds, seeds, 7)[0][:, 1:].mean(axis=1)
     radius = 0.28 * (around + width)
     length = share * frame.mesophyll_um * rng.uniform(0.85, 1.15, count)
     length[rng.uniform(size=count) < draw(rng, anatomy.palisade_missing)] *= 0.45
@@ -44,22 +44,16 @@ def palisade(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: fl
     slope = np.column_stack([part(*seeds.T) for part in lean]) + rng.normal(0, 0.04, (count, 2))
     top = frame.upper_inner(*seeds.T) + radius * rng.uniform(0.35, 0.8, count)
     bow = rng.normal(0, 0.5, (count, 2))
-    places = zip(seeds, top, radius, length, taper, slope, bow, strict=True)
-    return [Body(tissues.PALISADE, _column(*place)) for place in places]
 
-
-def _column(  # noqa: PLR0913 - one argument for each of its measures
-    seed: Floats, top: float, radius: float, length: float, taper: float, slope: Floats, bow: Floats
-) -> Floats:
-    """Build a column of two cones that meet at half its length."""
-
-    def at(share: float, size: float) -> list[float]:
+    def at(share: float, size: Floats) -> Floats:
         depth = share * (length - radius * taper)
-        z, x = seed + slope * depth + bow * np.sin(np.pi * share)
-        return [z, top + depth, x, size]
+        place = seeds + slope * depth[:, None] + bow * np.sin(np.pi * share)
+        return np.column_stack([place[:, 0], top + depth, place[:, 1], size])
 
     middle = at(0.5, radius * (0.4 + 0.6 * taper))
-    return np.array([middle + at(0.0, radius), middle + at(1.0, radius * taper)])
+    ends = np.stack([at(0.0, radius), at(1.0, radius * taper)], axis=1)
+    cones = np.concatenate([np.stack([middle, middle], axis=1), ends], axis=2)
+    return [Body(tissues.PALISADE, own) for own in cones]
 
 
 def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: float, columns: list[Body]) -> list[Body]:
@@ -112,9 +106,9 @@ def _neighbours(rng: np.random.Generator, centres: Floats, farthest: float, shar
 
 def _upwards(rng: np.random.Generator, centres: Floats, ends: Floats, farthest: float) -> list[tuple[int, Floats]]:
     """Let most columns stand on the spongy cell that is nearest."""
-    apart, nearest = cKDTree(centres).query(ends)
+    apart, below = (part[:, 0] for part in nearest(centres, ends))
     touching = np.flatnonzero((apart < farthest) & (rng.uniform(size=len(ends)) < 0.7))
-    return [(int(nearest[column]), ends[column] + [0.0, 3.0, 0.0]) for column in touching]
+    return [(int(below[column]), ends[column] + [0.0, 3.0, 0.0]) for column in touching]
 
 
 def _downwards(rng: np.random.Generator, centres: Floats, frame: Frame, farthest: float) -> list[tuple[int, Floats]]:

@@ -49,13 +49,13 @@ def smooth(rng: np.random.Generator, shape: tuple[int, ...], sigma_um: tuple[flo
     coarse = rng.standard_normal(knots, dtype=np.float32)
     reach = [sigma / knot if knot < sigma else 0.0 for sigma, knot in zip(sigma_um, steps, strict=True)]
     field = np.asarray(ndimage.gaussian_filter(coarse, reach, mode="wrap"), dtype=np.float32)
-    field /= np.sqrt(np.prod([max(2 * np.sqrt(np.pi) * sigma, 1.0) for sigma in reach])) ** -1 * np.float32(1)
+    field *= np.float32(np.sqrt(np.prod([max(2 * np.sqrt(np.pi) * sigma, 1.0) for sigma in reach])))
     for axis, (count, step, knot) in enumerate(zip(shape, spacing_um, steps, strict=True)):
         field = _between(field, np.arange(count) * (step / knot), axis)
     return field
 
 
-def _between(field: Field, place: NDArray[np.float64], axis: int) -> Field:
+def _between(field: Field, place: NDArray[np.floating], axis: int) -> Field:
     """Read a field at places between its knots along one axis, linearly."""
     lower = place.astype(np.intp)
     weight = (place - lower).astype(np.float32).reshape([-1 if other == axis else 1 for other in range(field.ndim)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cc3d
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,32 +60,14 @@ def _heirs(pieces: Labels, crumb: NDArray[np.bool_]) -> NDArray[np.int64]:
     return heir
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _touching(pieces, crumb, found):  # type: ignore[no-untyped-def]
-    """Count the faces between a crumb and anything else, and write them down where there is room."""
-    deep, high, wide = pieces.shape
-    count = 0
-    for k in range(deep):
-        for j in range(high):
-            for i in range(wide):
-                own = pieces[k, j, i]
-                if not crumb[own]:
-                    continue
-                for step in range(6):
-                    sign, axis = 2 * (step % 2) - 1, step // 2
-                    kk, jj, ii = k + sign * (axis == 0), j + sign * (axis == 1), i + sign * (axis == 2)
-                    if min(kk, jj, ii) < 0 or kk >= deep or jj >= high or ii >= wide:
-                        continue
-                    other = pieces[kk, jj, ii]
-                    if other != own and not crumb[other]:
-                        if count < len(found):
-                            found[count, 0], found[count, 1] = own, other
-                        count += 1
-    return count
-
-
 def _contacts(pieces: Labels, crumb: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return one row (crumb, neighbour) for each face between them."""
-    found = np.empty((_touching(pieces, crumb, np.empty((0, 2), dtype=np.int64)), 2), dtype=np.int64)
-    _touching(pieces, crumb, found)
-    return found
+    """Return one row (crumb, neighbour) for each face between a crumb and what is none."""
+    places = np.argwhere(crumb[pieces])
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for axis, sign in itertools.product(range(3), (-1, 1)):
+        beside = places.copy()
+        beside[:, axis] += sign
+        within = (beside[:, axis] >= 0) & (beside[:, axis] < pieces.shape[axis])
+        rows = np.stack([pieces[tuple(places[within].T)], pieces[tuple(beside[within].T)]], axis=1)
+        found.append(rows[~crumb[rows[:, 1]]])
+    return np.concatenate(found)

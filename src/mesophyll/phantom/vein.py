@@ -7,6 +7,7 @@ seed is nearest, less the seed's radius; along the vein, end walls cut each file
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -18,6 +19,30 @@ from mesophyll.phantom.fields import Floats, Waves, draw, scatter
 from mesophyll.phantom.frame import Frame
 
 __all__ = ["Vein", "carve", "distance", "grow", "on_grid"]
+
+
+class Section(NamedTuple):
+    """A vein's cross-section and how it runs along the vein.
+
+    Parameters
+    ----------
+    files
+        The seeds of the files of cells, shape (files, 3): u, v, radius.
+    sway
+        How the seeds wander along s, shape (files, 4): amplitudes in u and v, wave number, phase.
+    walls
+        The end walls of each file, shape (files, walls), ascending in s; only those inside the volume matter.
+    lean
+        How much the end walls lean with u and v, shape (files, 2).
+    heart
+        The half axes (u, v) of the ellipse in which no air is left.
+    """
+
+    files: Floats
+    sway: Floats
+    walls: Floats
+    lean: Floats
+    heart: Floats
 
 
 @dataclass(frozen=True)
@@ -34,35 +59,23 @@ class Vein:
         How the axis strays sideways along s.
     depth
         The axis' distance below the leaf's upper face.
-    files
-        The seeds of the files of cells, shape (files, 3): u, v, radius.
-    sway
-        How the seeds wander along s, shape (files, 4): amplitudes in u and v, wave number, phase.
-    walls
-        The end walls of each file, shape (files, walls), ascending in s; only those inside the volume matter.
-    tilt
-        How much the end walls lean with u and v, shape (files, 2).
+    section
+        Its files of cells.
     tissue
         The tissue of each file.
-    heart
-        The half axes (u, v) of the ellipse in which no air is left.
     """
 
     place: Floats
     angle: float
     bend: Waves
     depth: float
-    files: Floats
-    sway: Floats
-    walls: Floats
-    tilt: Floats
+    section: Section
     tissue: NDArray[np.uint8]
-    heart: Floats
 
     @property
-    def cells(self) -> int:
-        """How many numbers the cells of this vein take."""
-        return int(self.walls.size + len(self.walls))
+    def tissue_of(self) -> NDArray[np.uint8]:
+        """The tissue of each number that `carve` may give, from the first on."""
+        return np.repeat(self.tissue, self.section.walls.shape[1] + 1)
 
 
 def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame) -> list[Vein]:
@@ -100,12 +113,14 @@ def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: fl
         angle=angle,
         bend=Waves.random(rng, rng.uniform(0, 3), (150.0, 400.0), 3),
         depth=depth,
-        files=seeds,
-        sway=_sway(rng, seeds),
-        walls=_walls(rng, lengths, reach_um=float(np.hypot(deep, wide)) + 80.0),
-        tilt=rng.normal(0, 0.25, (len(seeds), 2)),
+        section=Section(
+            files=seeds,
+            sway=_sway(rng, seeds),
+            walls=_walls(rng, lengths, reach_um=float(np.hypot(deep, wide)) + 80.0),
+            lean=rng.normal(0, 0.25, (len(seeds), 2)),
+            heart=core + 0.55 * sheath,
+        ),
         tissue=tissue,
-        heart=core + 0.55 * sheath,
     )
 
 
@@ -165,40 +180,53 @@ def distance(vein: Vein, frame: Frame, points: Floats) -> Floats:
     """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
     _, u, axis = on_grid(vein, frame, points[:, 0], points[:, 2])
     v = points[:, 1] - axis
-    apart = np.hypot(u[:, None] - vein.files[:, 0], v[:, None] - vein.files[:, 1]) - vein.files[:, 2]
-    heart = np.hypot(u / vein.heart[0], v / vein.heart[1]) - 1
-    return np.minimum(apart.min(axis=1), heart * vein.heart.min())
+    files, heart = vein.section.files, vein.section.heart
+    apart = np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]) - files[:, 2]
+    filled = (np.hypot(u / heart[0], v / heart[1]) - 1) * heart.min()
+    return np.asarray(np.minimum(apart.min(axis=1), filled))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def carve(labels, free, course, files, sway, walls, tilt, heart, first, spacing):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled
-    """Number the free voxels of one vein, from ``first`` on: ``walls`` + 1 numbers for each file."""
-    deep, high, wide = labels.shape
-    count, ends = walls.shape
-    u, v = np.empty(count), np.empty(count)
-    half_u = np.max(np.abs(files[:, 0]) + files[:, 2]) + 3.0
-    half_v = np.max(np.abs(files[:, 1]) + files[:, 2]) + 3.0
-    for k in range(deep):
-        for i in range(wide):
-            along, across, axis = course[0, k, i], course[1, k, i], course[2, k, i]
-            if abs(across) > half_u:
+@numba.njit(cache=True, nogil=True)
+def carve(labels: Any, free: Any, course: Any, section: Any, spacing: Any, first: Any) -> Any:
+    """Number the free voxels of one vein, from ``first`` on: one number more than ``walls`` for each file."""
+    half = np.empty(2)
+    for axis in range(2):
+        half[axis] = np.max(np.abs(section.files[:, axis]) + section.files[:, 2]) + 3.0
+    for k in range(labels.shape[0]):
+        for i in range(labels.shape[2]):
+            along, across, axis = course[:, k, i]
+            if abs(across) > half[0]:
                 continue
-            for file in range(count):
-                swing = sway[file, 2] * along + sway[file, 3]
-                u[file] = files[file, 0] + sway[file, 0] * np.cos(swing)
-                v[file] = files[file, 1] + sway[file, 1] * np.sin(swing)
-            start = max(int((axis - half_v) / spacing[1]), 0)
-            stop = min(int((axis + half_v) / spacing[1]) + 1, high)
+            seeds = _seeds_at(section, along)
+            start = max(int((axis - half[1]) / spacing[1]), 0)
+            stop = min(int((axis + half[1]) / spacing[1]) + 1, labels.shape[1])
             for j in range(start, stop):
-                if not free[k, j, i]:
-                    continue
-                height = (j + 0.5) * spacing[1] - axis
-                nearest, best = 0, np.inf
-                for file in range(count):
-                    apart = np.sqrt((across - u[file]) ** 2 + (height - v[file]) ** 2) - files[file, 2]
-                    if apart < best:
-                        nearest, best = file, apart
-                if best < 0.0 or (across / heart[0]) ** 2 + (height / heart[1]) ** 2 < 1.0:
-                    lean = tilt[nearest, 0] * (across - u[nearest]) + tilt[nearest, 1] * (height - v[nearest])
-                    end = np.searchsorted(walls[nearest], along + lean)
-                    labels[k, j, i] = first + nearest * (ends + 1) + end
+                if free[k, j, i]:
+                    cell = _cell_at(section, seeds, along, across, (j + 0.5) * spacing[1] - axis)
+                    labels[k, j, i] = first + cell if cell >= 0 else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _seeds_at(section: Any, along: Any) -> Any:
+    """Return where the files are at a place along the vein, shape (files, 3): u, v, radius."""
+    seeds = section.files.copy()
+    for file in range(len(seeds)):
+        swing = section.sway[file, 2] * along + section.sway[file, 3]
+        seeds[file, 0] += section.sway[file, 0] * np.cos(swing)
+        seeds[file, 1] += section.sway[file, 1] * np.sin(swing)
+    return seeds
+
+
+@numba.njit(cache=True, nogil=True)
+def _cell_at(section: Any, seeds: Any, along: Any, across: Any, height: Any) -> Any:
+    """Return the cell at (s, u, v), counted from the vein's first; -1 outside."""
+    nearest, best = 0, np.inf
+    for file in range(len(seeds)):
+        apart = np.sqrt((across - seeds[file, 0]) ** 2 + (height - seeds[file, 1]) ** 2) - seeds[file, 2]
+        if apart < best:
+            nearest, best = file, apart
+    if best >= 0.0 and (across / section.heart[0]) ** 2 + (height / section.heart[1]) ** 2 >= 1.0:
+        return -1
+    lean = section.lean[nearest, 0] * (across - seeds[nearest, 0])
+    lean += section.lean[nearest, 1] * (height - seeds[nearest, 1])
+    return nearest * (section.walls.shape[1] + 1) + np.searchsorted(section.walls[nearest], along + lean)
