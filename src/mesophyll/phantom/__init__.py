@@ -6,7 +6,7 @@ other labelled volume.
 
 from __future__ import annotations
 
-from mesophyll.phantom.description import KINDS, Anatomy, Description, Optics
+from mesophyll.phantom.description import KINDS, PLAIN, Anatomy, Description, Optics
 from mesophyll.phantom.leaf import Phantom, make
 
-__all__ = ["KINDS", "Anatomy", "Description", "Optics", "Phantom", "make"]
+__all__ = ["KINDS", "PLAIN", "Anatomy", "Description", "Optics", "Phantom", "make"]

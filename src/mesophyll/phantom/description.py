@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mesophyll import tissues
 
-__all__ = ["KINDS", "Anatomy", "Description", "Optics", "Range"]
+__all__ = ["KINDS", "PLAIN", "Anatomy", "Description", "Optics", "Range"]
 
 Range = tuple[float, float]
 """The least and the greatest value; a seed draws between them, all values equally likely."""
@@ -47,15 +47,15 @@ class Anatomy:
     tilt_deg: Range = (-3.0, 3.0)
     relief_um: Range = (1.0, 4.0)
     epidermis_um: Range = (13.0, 17.0)
-    bulge_um: Range = (1.5, 4.0)
+    bulge_um: Range = (2.0, 6.0)
     pavement_um: Range = (18.0, 34.0)
     jigsaw_um: Range = (0.0, 2.5)
     palisade_share: Range = (0.35, 0.45)
     palisade_um: Range = (9.5, 13.5)
-    palisade_taper: Range = (0.72, 0.92)
+    palisade_taper: Range = (0.70, 0.88)
     palisade_missing: Range = (0.0, 0.06)
-    spongy_um: Range = (18.0, 23.0)
-    spongy_core_um: Range = (5.0, 9.0)
+    spongy_um: Range = (18.0, 25.0)
+    spongy_core_um: Range = (5.5, 9.5)
     spongy_arm_um: Range = (3.5, 6.5)
     spongy_links: Range = (0.45, 0.75)
     porosity: Range = (0.22, 0.31)
@@ -69,6 +69,7 @@ class Anatomy:
 
 def _walls_seen() -> dict[int, float]:
     return {
+        tissues.BACKGROUND: 0.9,
         tissues.UPPER_EPIDERMIS: 0.95,
         tissues.LOWER_EPIDERMIS: 0.95,
         tissues.PALISADE: 0.85,
@@ -85,7 +86,8 @@ class Optics:
     Parameters
     ----------
     walls_seen
-        Tissue code: the share of its walls that leave a ridge. A contact of two tissues takes the lower share.
+        Tissue code: the share of its walls that leave a ridge. A contact of two tissues takes the lower share; that
+        of background counts where a leaf's face touches a medium as dense as cells.
     hidden
         The share of those walls that is hidden all the same.
     noise
@@ -94,8 +96,8 @@ class Optics:
         Multiplies the differences of grey; moves all grey values.
     blur
         Widens the edges.
-    shading
-        Slow variation, as a multiple of the measured one.
+    shading, texture, streaks
+        Slow variation, the grain inside cells, and streaks along the leaf, as multiples of the measured ones.
     medium_is_air
         How likely the leaf hangs in air and not in a medium as grey as tissue.
     drops
@@ -111,9 +113,29 @@ class Optics:
     brightness: Range = (-10.0, 10.0)
     blur: Range = (0.9, 1.25)
     shading: Range = (0.4, 1.2)
+    texture: Range = (0.5, 1.2)
+    streaks: Range = (0.0, 1.5)
     medium_is_air: float = 0.25
     drops: float = 2.0
     dark_corner: float = 0.15
+
+
+_NONE: Range = (0.0, 0.0)
+_ONE: Range = (1.0, 1.0)
+
+PLAIN = Optics(
+    noise=_NONE,
+    contrast=_ONE,
+    brightness=_NONE,
+    blur=_ONE,
+    shading=_NONE,
+    texture=_NONE,
+    streaks=_NONE,
+    medium_is_air=1.0,
+    drops=0.0,
+    dark_corner=0.0,
+)
+"""Nothing but edges and walls: the measured grey values, air around the leaf, nothing that varies or disturbs."""
 
 
 @dataclass(frozen=True)

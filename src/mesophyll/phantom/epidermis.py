@@ -18,7 +18,7 @@ __all__ = ["Skin", "SkinMap", "fill", "grow", "on_grid"]
 MARGIN_UM = 45.0
 """How far beyond the volume cells are still laid out, so that the cells at its border have neighbours."""
 
-SHOULDER_UM = 9.0
+SHOULDER_UM = 11.0
 """How far from a cell's edge its outer wall has swollen to the full."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.phantom.description import Optics
-from mesophyll.phantom.noise import Field
+from mesophyll.phantom.noise import Field, blur, smooth
 from mesophyll.volume import Spacing
 
 __all__ = ["dark_corner", "surround"]
@@ -25,6 +25,8 @@ def surround(
     airy = rng.uniform() < optics.medium_is_air
     density[outside] = 0.0 if airy else 1.0
     inside = ~outside
+    if not airy:
+        _trap(rng, density, outside, spacing_um)
     along, across = density.shape[0] * spacing_um[0], density.shape[2] * spacing_um[2]
     count = rng.poisson(rng.uniform(0, optics.drops) * along * across / 10_000)
     for _ in range(count):
@@ -38,6 +40,13 @@ def surround(
         lift = size * flat * sink * (1 if below else -1)
         centre = (k * spacing_um[0], height * spacing_um[1] + lift, i * spacing_um[2])
         _ellipsoid(density, outside, centre, (size, size * flat, size), spacing_um, 1.0 if airy else 0.0)
+
+
+def _trap(rng: np.random.Generator, density: Field, outside: NDArray[np.bool_], spacing_um: Spacing) -> None:
+    """Leave air in some of the pits of the leaf's faces, where two outer walls meet."""
+    enclosed = blur(1 - outside.astype(np.float32), 1.5, spacing_um)
+    where = smooth(rng, outside.shape, (12.0, 12.0, 12.0), spacing_um)
+    density[outside & (enclosed > 0.58 + 0.06 * where)] = 0.0
 
 
 def _face(column: NDArray[np.bool_], *, from_below: bool) -> int | None:

@@ -36,7 +36,7 @@ def palisade(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: fl
     seeds = scatter(rng, [-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], width, rounds=5)
     count = len(seeds)
     around = nearest(seeds, seeds, 7)[0][:, 1:].mean(axis=1)
-    radius = 0.28 * (around + width)
+    radius = 0.29 * (around + width)
     length = share * frame.mesophyll_um * rng.uniform(0.85, 1.15, count)
     length[rng.uniform(size=count) < draw(rng, anatomy.palisade_missing)] *= 0.45
     taper = draw(rng, anatomy.palisade_taper) * rng.uniform(0.88, 1.12, count)
@@ -82,12 +82,12 @@ def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: floa
 def _centres(rng: np.random.Generator, frame: Frame, share: float, spacing: float) -> Floats:
     """Scatter centres, denser across the depth than along the leaf."""
     deep, _, wide = frame.extent_um
-    height = max((1 - share) * frame.mesophyll_um - 5.0, 2.0)
+    height = max((1 - share) * frame.mesophyll_um, 2.0)
     flat = 1.25
     low = np.array([-MARGIN_UM, 0.0, -MARGIN_UM])
     points = scatter(rng, low, [deep + MARGIN_UM, flat * height, wide + MARGIN_UM], spacing, rounds=2)
     bottom = frame.lower_inner(points[:, 0], points[:, 2])
-    points[:, 1] = bottom - 2.0 - points[:, 1] / flat
+    points[:, 1] = bottom + 3.0 - points[:, 1] / flat
     return points
 
 

@@ -6,21 +6,21 @@ noise. The constants were fitted to grey-value profiles across the edges of a re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import tissues
 from mesophyll.labels import Labels
-from mesophyll.phantom.description import Optics, Range
+from mesophyll.phantom.description import Optics
 from mesophyll.phantom.fields import draw
 from mesophyll.phantom.medium import dark_corner, surround
 from mesophyll.phantom.noise import Field, blur, grain, smooth
 from mesophyll.phantom.walls import sheets
 from mesophyll.volume import Spacing
 
-__all__ = ["image", "plain"]
+__all__ = ["image"]
 
 # Least squares over 17 points from -3.3 to +4.9 µm: gridrec(d) = 104 + 12 P(d/s) + 152 (P(d/s) - P(d/t)), P the normal
 # distribution function, s = 0.63, t = 1.17 µm, rms 1.6 grey values; Paganin(d) = 46 + 73 P(d/r), where r = 0.78 µm is
@@ -38,36 +38,24 @@ GRAIN_UM = 0.182
 GRAIN_GRIDREC, GRAIN_PAGANIN = 5.2, 0.46
 TEXTURE_GRIDREC, TEXTURE_PAGANIN = 1.5, 1.6
 SHADING = 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 1.6, 2.0
+STREAKS_GRIDREC, STREAKS_PAGANIN = 1.0, 1.2
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What one scan draws: factors on contrast, blur, noise and shading, and an offset in grey values."""
+    """What one scan draws from the ranges of the same names in `Optics`."""
 
     contrast: float
     brightness: float
     blur: float
     noise: float
     shading: float
+    texture: float
     streaks: float
 
-
-def plain(optics: Optics | None = None) -> Optics:
-    """Return optics in which nothing varies: the measured grey values, an air-filled surround, no shading or noise."""
-    still: Range = (0.0, 0.0)
-    one: Range = (1.0, 1.0)
-    return replace(
-        optics or Optics(),
-        noise=still,
-        contrast=one,
-        brightness=still,
-        blur=one,
-        shading=still,
-        medium_is_air=1.0,
-        drops=0.0,
-        dark_corner=0.0,
-    )
+    @classmethod
+    def random(cls, rng: np.random.Generator, optics: Optics) -> _Look:
+        return cls(**{each.name: draw(rng, getattr(optics, each.name)) for each in fields(cls)})
 
 
 def image(
@@ -99,14 +87,7 @@ def image(
     """
     optics = optics or Optics()
     of_look, of_medium, of_walls, of_texture, of_shading, of_noise = rng.spawn(6)
-    look = _Look(
-        draw(of_look, optics.contrast),
-        draw(of_look, optics.brightness),
-        draw(of_look, optics.blur),
-        draw(of_look, optics.noise),
-        draw(of_look, optics.shading),
-        of_look.uniform(0.0, 1.5),
-    )
+    look = _Look.random(of_look, optics)
     outside = tissue == tissues.BACKGROUND
     density = (labels > 0).astype(np.float32)
     surround(of_medium, density, outside, spacing_um, optics)
@@ -114,7 +95,8 @@ def image(
 
     gridrec, paganin = _edges(density, spacing_um, look)
     seen = {code: share * (1 - optics.hidden) for code, share in optics.walls_seen.items()}
-    ridges = sheets(labels, tissue, spacing_um, seen, int(of_walls.integers(2**62)))
+    bodies = np.where(outside & (density > 0), labels.max() + 1, labels)  # a dense medium has a face like a cell
+    ridges = sheets(bodies, tissue, spacing_um, seen, int(of_walls.integers(2**62)))
     gridrec += np.float32(look.contrast) * ridges
     paganin += np.float32(look.contrast * RIDGE_PAGANIN) * ridges
     _add_texture(of_texture, gridrec, paganin, density, spacing_um, look)
@@ -144,7 +126,7 @@ def _add_texture(
     """Add what the inside of cells looks like: faint grain of about a µm, the same in both reconstructions."""
     texture = smooth(rng, density.shape, (0.8, 0.8, 0.8), spacing_um)
     texture *= density
-    texture *= np.float32(look.contrast * min(look.shading + 0.3, 1.0))
+    texture *= np.float32(look.contrast * look.texture)
     gridrec += TEXTURE_GRIDREC * texture
     paganin += TEXTURE_PAGANIN * texture
 

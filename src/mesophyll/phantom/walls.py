@@ -29,6 +29,7 @@ FAINT = 0.12
 """The height of a wall that does not show, as a share of one that does."""
 
 _RIDGES = {
+    tissues.BACKGROUND: EPIDERMIS_RIDGE,
     tissues.UPPER_EPIDERMIS: EPIDERMIS_RIDGE,
     tissues.LOWER_EPIDERMIS: EPIDERMIS_RIDGE,
     tissues.BUNDLE_SHEATH: VEIN_RIDGE,
@@ -75,13 +76,21 @@ def _squares(labels: Any, tissue: Any, look: Any, spacing: Any, seed: Any) -> An
             for j in range(labels.shape[1] - dj):
                 for i in range(labels.shape[2] - di):
                     own, other = labels[k, j, i], labels[k + dk, j + dj, i + di]
-                    if own != other and own > 0 and other > 0:
+                    if own != other and _is_wall(own, other, tissue[k, j, i], tissue[k + dk, j + dj, i + di]):
                         here, there = look[tissue[k, j, i]], look[tissue[k + dk, j + dj, i + di]]
+                        # The medium has no wall of its own: the leaf's outer wall is all the cell's.
+                        here, there = (here if own > 0 else there), (there if other > 0 else here)
                         mass = 0.25 * (here[1] + there[1]) / spacing[axis]
                         mass *= _height(own, other, min(here[0], there[0]), seed)
                         squares[k, j, i] += mass * mass
                         squares[k + dk, j + dj, i + di] += mass * mass
     return squares
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_wall(own: Any, other: Any, here: Any, there: Any) -> Any:
+    """Tell whether a face is a wall: between two cells, or between a cell and the medium around the leaf."""
+    return (own > 0 or here == tissues.BACKGROUND) and (other > 0 or there == tissues.BACKGROUND)
 
 
 @numba.njit(cache=True, nogil=True)
