@@ -1,0 +1,149 @@
+"""What a cell is like: `measure` gives one row a cell, `COLUMNS` says what each column means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from mesophyll.errors import LabelsError
+from mesophyll.labels import check
+from mesophyll.progress import Progress, silent
+from mesophyll.tissues import name_of
+from mesophyll.traits.base import Cells, find_cells
+from mesophyll.traits.columns import COLUMNS, Column
+from mesophyll.traits.hull import hulls
+from mesophyll.traits.surface import surfaces
+from mesophyll.traits.table import write
+from mesophyll.volume import check_spacing
+
+__all__ = ["COLUMNS", "Column", "measure", "write"]
+
+Columns = dict[str, NDArray[Any]]
+
+
+def measure(
+    labels: ArrayLike,
+    spacing_um: float | Sequence[float],
+    *,
+    scan: NDArray[Any] | None = None,
+    tissue: NDArray[Any] | None = None,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Measure every cell.
+
+    Parameters
+    ----------
+    labels
+        Shape (Y, X) or (Z, Y, X): 0 background, > 0 cells, -1 unknown.
+    spacing_um
+        Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
+    scan
+        Grey values of the same shape, for ``mean_grey``.
+    tissue
+        Codes of `mesophyll.tissues`, of the same shape, for ``tissue``. With it only airspace counts as air; without
+        it all background does.
+    progress
+        Told how many cells are measured.
+
+    Returns
+    -------
+    DataFrame
+        One row a cell, sorted by label; the columns are those of `COLUMNS`, in that order. Without cells it has no
+        rows and the same columns.
+
+    Raises
+    ------
+    LabelsError
+        Where the labels are no labelling, or the other arrays have another shape.
+    VolumeError
+        Where the spacing is not one positive number for each axis.
+    """
+    array = check(labels)
+    _check_shapes(array.shape, {"scan": scan, "tissue": tissue})
+    cells = find_cells(array, check_spacing(spacing_um, array.ndim), tissue)
+    measured: Columns = {"label": cells.numbers, "voxels": cells.voxels, "touches_border": cells.cut}
+    measured |= _positions(cells) | _shapes(cells, progress)
+    if tissue is not None:
+        measured["tissue"] = _tissue_names(cells, tissue)
+    if scan is not None:
+        measured["mean_grey"] = _sums(cells, scan) / cells.voxels
+    return pd.DataFrame({name: measured[name] for name in COLUMNS if name in measured})
+
+
+def _check_shapes(shape: tuple[int, ...], others: dict[str, NDArray[Any] | None]) -> None:
+    if len(shape) not in (2, 3):
+        raise LabelsError(
+            f"labels have {len(shape)} axes of lengths {shape}",
+            "cells have the axes (Y, X) or (Z, Y, X)",
+            "pass one volume",
+        )
+    for name, array in others.items():
+        if array is not None and array.shape != shape:
+            raise LabelsError(
+                f"{name} of shape {array.shape} and labels of shape {shape}",
+                "a cell is measured voxel by voxel in both",
+                "crop or resample them to one grid",
+            )
+
+
+def _positions(cells: Cells) -> Columns:
+    first = 3 - cells.ndim
+    centres_um = cells.centres_vox * np.array(cells.spacing_um[first:])
+    return {f"centroid_{axis}_um": centres_um[:, place] for place, axis in enumerate("zyx"[first:])}
+
+
+def _shapes(cells: Cells, progress: Progress) -> Columns:
+    """Return everything that is made of a cell's size, its surface and its hull."""
+    size = cells.voxels * np.prod(cells.spacing_um)
+    facing = surfaces(cells)
+    length, width, hull = hulls(cells, progress).T
+    surface = facing.sum(axis=1)
+    surface_or_nan = np.where(surface > 0, surface, np.nan)  # a cell that fills the volume shows no surface
+    shapes = {
+        "length_um": length,
+        "width_um": width,
+        "solidity": np.minimum(size / hull, 1.0),
+        "air_share": facing[:, 0] / surface_or_nan,
+        "cell_share": facing[:, 1] / surface_or_nan,
+    }
+    named = _named_2d if cells.ndim == 2 else _named_3d
+    return shapes | named(size, surface, surface_or_nan)
+
+
+def _named_3d(volume: NDArray[Any], surface: NDArray[Any], surface_or_nan: NDArray[Any]) -> Columns:
+    return {
+        "volume_um3": volume,
+        "surface_um2": surface,
+        "equivalent_diameter_um": np.cbrt(6 * volume / np.pi),
+        "sphericity": np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / surface_or_nan,
+    }
+
+
+def _named_2d(area: NDArray[Any], perimeter: NDArray[Any], perimeter_or_nan: NDArray[Any]) -> Columns:
+    return {
+        "area_um2": area,
+        "perimeter_um": perimeter,
+        "equivalent_diameter_um": np.sqrt(4 * area / np.pi),
+        "circularity": 4 * np.pi * area / perimeter_or_nan**2,
+    }
+
+
+def _tissue_names(cells: Cells, tissue: NDArray[Any]) -> NDArray[Any]:
+    """Return the name of the tissue in which most of each cell lies."""
+    codes = np.unique(tissue)
+    voxels = [_sums(cells, tissue == code) for code in codes]
+    most = np.argmax(voxels, axis=0) if len(cells) else np.zeros(0, dtype=int)
+    return np.array([name_of(int(code)) for code in codes[most]], dtype=object)
+
+
+def _sums(cells: Cells, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sum of values over each cell's voxels, shape (n,); layer by layer, for the sake of memory."""
+    sums = np.zeros(len(cells) + 1)
+    layers = values.reshape(cells.volume.shape)
+    for numbers, layer in zip(np.maximum(cells.volume, 0), layers, strict=True):
+        sums += np.bincount(numbers.ravel(), weights=layer.ravel(), minlength=len(sums))
+    return sums[1:]
