@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from mesophyll.volume import LazyArray
 
 __all__ = ["describe"]
 
-_SAMPLE_VOX = 64
-"""The sample is a box of at most this many voxels a side in the middle of the volume."""
+_SAMPLE_VOX = (8, 256, 256)
+"""The sample is a box of at most this shape in the middle of the volume: few planes, since each may be a file."""
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -25,12 +26,13 @@ def describe(path: str | Path) -> dict[str, Any]:
     -------
     dict
         Plain values under the keys ``file``, ``format``, ``shape``, ``axes``, ``dtype``, ``spacing_um``,
-        ``spacing_source``, ``bytes_on_disk``, ``sample`` (its shape) and ``sample_min``, ``sample_max``, ``notes``.
+        ``spacing_source``, ``bytes_on_disk``, ``sample`` (its shape), ``sample_min`` and ``sample_max`` (of its finite
+        values), ``sample_finite`` (whether all are), ``notes``.
     """
     found = formats.find(path, labels=False)
-    kind = np.dtype(found.data.dtype).kind
-    array = file_array(found, path, labels=kind == "b")
-    sample = _sample(array)
+    array = file_array(found, path, labels=np.dtype(found.data.dtype).kind == "b")
+    sample = _sample(replace(array, labels=True))  # NaN is told here, not refused
+    finite = sample[np.isfinite(sample)]
     return {
         "file": str(path),
         "format": found.format,
@@ -41,15 +43,17 @@ def describe(path: str | Path) -> dict[str, Any]:
         "spacing_source": found.stated.source,
         "bytes_on_disk": _bytes_on_disk(formats.split_inner(path)[0]),
         "sample": sample.shape,
-        "sample_min": sample.min().item(),
-        "sample_max": sample.max().item(),
+        "sample_min": finite.min().item() if finite.size else None,
+        "sample_max": finite.max().item() if finite.size else None,
+        "sample_finite": finite.size == sample.size,
         "notes": dict(found.notes),
     }
 
 
 def _sample(data: LazyArray) -> NDArray[Any]:
-    starts = [max((length - _SAMPLE_VOX) // 2, 0) for length in data.shape]
-    return np.asarray(data[tuple(slice(start, start + _SAMPLE_VOX) for start in starts)])
+    box = [min(size, length) for size, length in zip(_SAMPLE_VOX[-len(data.shape) :], data.shape, strict=True)]
+    starts = [(length - size) // 2 for length, size in zip(data.shape, box, strict=True)]
+    return np.asarray(data[tuple(slice(start, start + size) for start, size in zip(starts, box, strict=True))])
 
 
 def _bytes_on_disk(path: Path) -> int:

@@ -14,7 +14,9 @@ from mesophyll import labels as labelling
 from mesophyll.errors import SettingsError, VolumeError
 from mesophyll.io import formats
 from mesophyll.io.atomic import replacing
-from mesophyll.io.base import Content, FileArray, Found, check_thick, judged
+from mesophyll.io.base import Content, Found
+from mesophyll.io.file_array import FileArray
+from mesophyll.io.judgement import check_thick, judged
 from mesophyll.volume import LazyArray, Volume, check_spacing
 
 __all__ = ["read", "read_labels", "read_notes", "storable", "write"]

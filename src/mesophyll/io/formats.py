@@ -75,6 +75,9 @@ _MAGIC = {
 }
 """How files begin: only to tell in an error what a file with a wrong suffix really is."""
 
+_INSIDE = {".nii.gz": "gzip", ".npz": "zip", ".nhdr": "NRRD"}
+"""Where a sound file begins in another way than its format's name says."""
+
 
 def split_inner(path: str | Path) -> tuple[Path, str]:
     """Split ``file.h5:/inner/dataset`` into the file and what is meant in it; of other paths the second is empty."""
@@ -124,8 +127,10 @@ def _unreadable(path: Path, kind: Format, error: Exception) -> FileError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     if isinstance(error, PermissionError):
         return FileError(f"{path} cannot be opened", "it must be readable", "change its permissions")
+    if path.is_file() and path.stat().st_size == 0:
+        return FileError(f"{path.name} is empty", f"a {kind.name} file holds an image", "copy or export it again")
     content = _content(path)
-    if content is not None and content != kind.name.split()[0]:
+    if content is not None and content != _INSIDE.get(suffix_of(path), kind.name):
         return FileError(
             f"{path.name} is not {kind.name}: it holds {content}", "a suffix tells the format", "rename the file"
         )

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.errors import FileError
-from mesophyll.io.base import Content, Found, Wanted, regions
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import regions
 from mesophyll.io.units import Stated, stated
 
 __all__ = ["find", "write"]
@@ -37,7 +38,10 @@ class _Dataset:
 
 
 def find(wanted: Wanted) -> Found:
-    """Find the dataset named after a colon, or the first with two or three axes; labels by their name if wanted."""
+    """Find the dataset named after a colon, or the first with two or three axes.
+
+    A dataset is taken for labels by its name; of several of a kind, the one at the top of the file is meant.
+    """
     with h5py.File(wanted.path, "r") as file:
         dataset = _named(file, wanted) if wanted.inner else _first(file, wanted)
         address = _Dataset(wanted.path, dataset.name, tuple(dataset.shape), dataset.dtype)
@@ -60,7 +64,9 @@ def _first(file: Any, wanted: Wanted) -> Any:
     datasets = _datasets(file)
     if not datasets:
         raise FileError(f"{wanted.path.name} holds no image", "a dataset of 2 or 3 axes is looked for", "export one")
-    return min(datasets, key=lambda item: (len(item.shape) > 3, _is_labels(item) != wanted.labels))
+    return min(
+        datasets, key=lambda item: (len(item.shape) > 3, _is_labels(item) != wanted.labels, item.name.count("/"))
+    )
 
 
 def _datasets(file: Any) -> list[Any]:

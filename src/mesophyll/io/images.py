@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mesophyll.errors import FileError
+from mesophyll.io import tiff
 from mesophyll.io.base import Found, Wanted
 from mesophyll.io.units import Stated
 
@@ -28,11 +29,11 @@ def find(wanted: Wanted) -> Found:
 def header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return the shape and type of an image without decoding it; colours are a third axis."""
     if path.suffix.lower() == ".png":
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
             bands = image.getbands()
             dtype = _PNG_TYPES.get(image.mode, np.uint8)
             return (image.height, image.width, *([len(bands)] if len(bands) > 1 else [])), np.dtype(dtype)
-    with tifffile.TiffFile(path) as tif:
+    with tiff.unbroken(path), tifffile.TiffFile(path) as tif:
         if len(tif.pages) != 1:
             raise FileError(
                 f"{path.name} holds {len(tif.pages)} images",
@@ -46,6 +47,6 @@ def header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def load(path: Path) -> NDArray[Any]:
     """Decode an image."""
     if path.suffix.lower() == ".png":
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
             return np.asarray(image)
     return np.asarray(tifffile.imread(path))

@@ -15,7 +15,8 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Extension
 from numpy.typing import NDArray
 
-from mesophyll.io.base import Content, Found, Wanted, planes
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import planes
 from mesophyll.io.units import Stated, stated
 from mesophyll.io.unpacked import Unpacked
 from mesophyll.volume import LazyArray, Volume

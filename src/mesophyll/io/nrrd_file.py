@@ -16,7 +16,8 @@ import nrrd
 import numpy as np
 
 from mesophyll.errors import FileError
-from mesophyll.io.base import Content, Found, Wanted, planes
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import planes
 from mesophyll.io.units import Stated, stated
 from mesophyll.io.unpacked import Unpacked
 from mesophyll.volume import LazyArray, Volume
@@ -130,7 +131,13 @@ def _stated(header: Mapping[str, Any], axes: str) -> Stated:
     if units is None:
         steps = [float(lengths[axis]) for axis in spatial]
         return stated(steps, ["mm"] * len(steps), f"{place} (no unit, taken as mm)", unless_implausible=True)
-    return stated([float(lengths[axis]) for axis in spatial], [str(units[axis]) for axis in spatial], place)
+    steps = [float(lengths[axis]) for axis in spatial]
+    return stated(steps, [_unit(str(units[axis]), float(lengths[axis])) for axis in spatial], place)
+
+
+def _unit(word: str, length: float) -> str:
+    """Return a unit; of "µm" the library keeps the m, and no voxel of a micro-CT is a tenth of a millimetre long."""
+    return "µm" if word.strip('"') == "m" and length > 1e-4 else word
 
 
 def _origin(header: Mapping[str, Any], axes: str) -> tuple[float, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from mesophyll.errors import FileError
-from mesophyll.io.base import Content, Found, Wanted, planes
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import planes
 from mesophyll.io.unpacked import Unpacked
 from mesophyll.volume import LazyArray
 

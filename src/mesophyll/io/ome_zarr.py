@@ -11,7 +11,8 @@ import zarr
 from numpy.typing import NDArray
 
 from mesophyll.errors import FileError
-from mesophyll.io.base import Content, Found, Wanted, regions
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import regions
 from mesophyll.io.units import Stated, stated
 from mesophyll.volume import Volume
 
@@ -32,6 +33,7 @@ def find(wanted: Wanted) -> Found:
     node: Any = zarr.open(wanted.path, mode="r")
     if isinstance(node, zarr.Array):
         return Found(node, "Zarr array", notes=_notes(node))
+    node = node["0"] if "bioformats2raw.layout" in _ome(node) and "0" in node else node  # its first image
     group = _labels_of(node) if wanted.labels else node
     multiscales = _ome(group).get("multiscales")
     if not multiscales:

@@ -10,7 +10,8 @@ from typing import Any
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files
 from mesophyll.io.atomic import replacing
-from mesophyll.io.base import Content, check_thick
+from mesophyll.io.base import Content
+from mesophyll.io.judgement import check_thick
 from mesophyll.volume import Volume
 
 __all__ = ["Result", "read_result", "write_result"]

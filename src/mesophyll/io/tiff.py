@@ -14,23 +14,24 @@ import tifffile
 import zarr
 
 from mesophyll.errors import FileError, LabelsError
-from mesophyll.io.base import Content, Found, Wanted, planes
+from mesophyll.io.base import Content, Found, Wanted
+from mesophyll.io.slabs import planes
 from mesophyll.io.units import Stated, stated
 from mesophyll.volume import LazyArray, Volume
 
-__all__ = ["find", "stated_by", "write"]
+__all__ = ["find", "stated_by", "unbroken", "write"]
 
 _EXACT_IN_FLOAT32 = 2**24
 _IMAGEJ_BYTES = 2**32 - 2**25
 """A classic TIFF ends at 4 GiB; room for the metadata is left, as tifffile leaves it."""
 
 _UNITS = {2: "inch", 3: "cm"}
-_OPEN = set("ZYXTCS")
+_KNOWN_AXES = "ZYXTCS"
 
 
 def find(wanted: Wanted) -> Found:
     """Find the images of a TIFF: memory-mapped where raw, decoded page by page where compressed."""
-    with _no_broken_chain(wanted.path):
+    with unbroken(wanted.path):
         tif = tifffile.TiffFile(wanted.path)
         try:
             found = _found(tif, wanted.path)
@@ -51,11 +52,17 @@ def _found(tif: Any, path: Path) -> Found:
         )
     first = series[0]
     _check_complete(tif, first, path)
-    axes = "".join(letter if letter in _OPEN else "Z" for letter in first.axes)
+    axes = _axes(first.axes)
     kind = {"imagej": "ImageJ TIFF", "ome": "OME-TIFF"}.get(first.kind, "BigTIFF" if tif.is_bigtiff else "TIFF")
     return Found(
         _array(tif, first, path), kind, axes, _stated(tif, sum(letter in "ZYX" for letter in axes)), notes=_notes(tif)
     )
+
+
+def _axes(letters: str) -> str:
+    """Name the axes; pages of which the file says nothing are slices."""
+    named = [letter if letter in _KNOWN_AXES else "?" for letter in letters]
+    return "".join(named).replace("?", "Z" if named.count("?") == 1 and "Z" not in named else "?")
 
 
 def _array(tif: Any, series: Any, path: Path) -> LazyArray:
@@ -91,22 +98,27 @@ def _cut_off(path: Path) -> FileError:
 
 
 @contextmanager
-def _no_broken_chain(path: Path) -> Iterator[None]:
-    """Raise what tifffile only logs: a chain of pages that leads beyond the file's end."""
+def unbroken(path: Path) -> Iterator[None]:
+    """Raise what tifffile only logs: a chain of pages that leads beyond the file's end. Other complaints stay silent."""
     log, records = logging.getLogger("tifffile"), []
 
     def keep(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.ERROR and "page" in record.getMessage():
-            records.append(record)
-            return False
-        return True
+        records.append(record)
+        return False
+
+    def broken() -> bool:
+        return any(record.levelno >= logging.ERROR and "page" in record.getMessage() for record in records)
 
     log.addFilter(keep)
     try:
         yield
+    except Exception as error:
+        if broken():
+            raise _cut_off(path) from error
+        raise
     finally:
         log.removeFilter(keep)
-    if records:
+    if broken():
         raise _cut_off(path)
 
 

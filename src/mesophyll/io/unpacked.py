@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["Unpacked"]
 
@@ -37,16 +36,16 @@ class Unpacked:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     order: Literal["C", "F"] = "C"
-    _mapped: NDArray[Any] | None = field(default=None, init=False, repr=False)
+    _mapped: np.memmap[Any, Any] | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def __getitem__(self, region: Any) -> NDArray[Any]:
+    def __getitem__(self, region: Any) -> Any:
         with self._lock:
             if self._mapped is None:
                 self._mapped = self._unpack()
-        return np.asarray(self._mapped[region])
+            return self._mapped[region]
 
-    def _unpack(self) -> NDArray[Any]:
+    def _unpack(self) -> np.memmap[Any, Any]:
         expected = math.prod(self.shape) * self.dtype.itemsize
         file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the map
         with self.open_stream() as stream:
@@ -54,5 +53,4 @@ class Unpacked:
         if file.tell() < expected:
             raise EOFError(f"{file.tell()} bytes where the array has {expected}")
         file.flush()
-        mapped: NDArray[Any] = np.memmap(file, self.dtype, "r", 0, self.shape, self.order)
-        return mapped
+        return np.memmap(file, self.dtype, "r", 0, self.shape, self.order)
