@@ -31,9 +31,9 @@ class Anatomy:
     palisade_share, palisade_um, palisade_taper, palisade_missing
         The columns: length as a share of the mesophyll, width, lower end's radius as a share of the upper end's, and
         the share of columns that stop short and leave a larger gap.
-    spongy_um, spongy_core_um, spongy_arm_um, spongy_links
-        The spongy cells: distance of centres, radius of the body, radius of an arm, and the share of neighbours that
-        an arm reaches.
+    spongy_um, spongy_core_um, spongy_arm_um, spongy_body, spongy_links
+        The spongy cells: distance of centres, radius of the body, radius of an arm, by how much all bodies of one leaf
+        are smaller (and its cells more lobed), and the share of neighbours that an arm reaches.
     porosity
         Air as a share of the mesophyll (veins left out).
     veins, vein_extended
@@ -57,7 +57,8 @@ class Anatomy:
     spongy_um: Range = (18.0, 25.0)
     spongy_core_um: Range = (5.5, 9.5)
     spongy_arm_um: Range = (3.5, 6.5)
-    spongy_links: Range = (0.45, 0.75)
+    spongy_body: Range = (0.65, 1.0)
+    spongy_links: Range = (0.45, 0.8)
     porosity: Range = (0.22, 0.31)
     veins: float = 1.0
     vein_extended: float = 0.25
@@ -69,7 +70,7 @@ class Anatomy:
 
 def _walls_seen() -> dict[int, float]:
     return {
-        tissues.BACKGROUND: 0.9,
+        tissues.BACKGROUND: 0.7,
         tissues.UPPER_EPIDERMIS: 0.95,
         tissues.LOWER_EPIDERMIS: 0.95,
         tissues.PALISADE: 0.85,
@@ -112,7 +113,7 @@ class Optics:
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
     blur: Range = (0.9, 1.25)
-    shading: Range = (0.4, 1.2)
+    shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
     streaks: Range = (0.0, 1.5)
     medium_is_air: float = 0.25

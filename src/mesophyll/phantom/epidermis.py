@@ -80,7 +80,7 @@ def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, thickness_um:
     slant = (Waves.random(rng, 0.12, (25.0, 60.0)), Waves.random(rng, 0.12, (25.0, 60.0)))
     swell = draw(rng, anatomy.bulge_um) * min(thickness_um / 15.0, 1.0)
     outward = swell * rng.uniform(0.6, 1.4, len(seeds))
-    inward = swell * rng.uniform(0.2, 1.0, len(seeds))
+    inward = swell * rng.uniform(0.3, 1.3, len(seeds))
     return Skin(seeds, stretch, jigsaw, slant, outward, inward)
 
 

@@ -68,7 +68,7 @@ def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: floa
     """
     spacing = draw(rng, anatomy.spongy_um) * np.sqrt(min(frame.mesophyll_um / 113.0, 1.0))
     centres = _centres(rng, frame, share, spacing)
-    core = rng.uniform(*anatomy.spongy_core_um, len(centres)) * spacing / 20.5
+    core = rng.uniform(*anatomy.spongy_core_um, len(centres)) * draw(rng, anatomy.spongy_body) * spacing / 20.5
     reach = _neighbours(rng, centres, 1.8 * spacing, draw(rng, anatomy.spongy_links))
     ends = np.array([column.cones[1, 4:7] for column in columns])
     reach += _upwards(rng, centres, ends, 1.3 * spacing) + _downwards(rng, centres, frame, 0.8 * spacing)

@@ -16,7 +16,7 @@ from mesophyll.labels import Labels
 from mesophyll.phantom.description import Optics
 from mesophyll.phantom.fields import draw
 from mesophyll.phantom.medium import dark_corner, surround
-from mesophyll.phantom.noise import Field, blur, grain, smooth
+from mesophyll.phantom.noise import Field, blur, grain, haze, smooth
 from mesophyll.phantom.walls import sheets
 from mesophyll.volume import Spacing
 
@@ -38,7 +38,7 @@ GRAIN_UM = 0.182
 GRAIN_GRIDREC, GRAIN_PAGANIN = 5.2, 0.46
 TEXTURE_GRIDREC, TEXTURE_PAGANIN = 1.5, 1.6
 SHADING = 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 1.0, 1.2
+STREAKS_GRIDREC, STREAKS_PAGANIN = 1.0, 0.8
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _add_shading(
     shading = smooth(rng, shape, (30.0, 14.0, 30.0), spacing_um)
     layered = smooth(rng, shape, (12.0, 4.0, 70.0), spacing_um)
     streaks = smooth(rng, shape, (1.0, 0.6, 45.0), spacing_um)
-    near = blur(outside.astype(np.float32), 8.0, spacing_um)
+    near = haze(outside.astype(np.float32), 8.0, spacing_um)
     near *= 4 * (1 - near)  # 1 at the faces, 0 far from them
     shading *= 0.5 + 0.3 * near
     shading += (0.25 + 0.55 * near) * layered

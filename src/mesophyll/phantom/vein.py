@@ -81,7 +81,7 @@ class Vein:
 def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame) -> list[Vein]:
     """Draw the veins of a volume: none, one or several, by its width."""
     expected = anatomy.veins * max(frame.extent_um[2], frame.extent_um[0]) / 150.0
-    count = int(expected + rng.uniform(0, 1))
+    count = int(expected * rng.uniform(0.5, 1.5) + rng.uniform(0, 1))
     lanes = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / max(count, 1)
     angle = rng.normal(0, 0.25)
     return [_grow_one(rng, anatomy, frame, lane, angle + rng.normal(0, 0.08)) for lane in lanes]
