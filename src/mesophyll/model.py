@@ -126,6 +126,8 @@ class Model:
         How grey values are brought to its range.
     card
         How it was made: version, plan, data, seeds, scores, limits.
+    checksum
+        SHA-256 of the weights' file that it was loaded from; empty where there is none.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Model:
     spacing_um: float
     intensity: Intensity = field(default_factory=Intensity)
     card: Mapping[str, Any] = field(default_factory=dict)
+    checksum: str = ""
 
     @property
     def network(self) -> Network:
@@ -224,7 +227,15 @@ def load(folder: Path) -> Model:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
         module = network.build()
         module.load_state_dict(_read_weights(folder / WEIGHTS))
-        return Model(about["name"], module.eval(), representation, float(about["spacing_um"]), intensity, about["card"])
+        return Model(
+            about["name"],
+            module.eval(),
+            representation,
+            float(about["spacing_um"]),
+            intensity,
+            about["card"],
+            about["weights_sha256"],
+        )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:

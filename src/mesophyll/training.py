@@ -56,10 +56,10 @@ def train(
         Told after every step.
     """
     plan = plan or TrainingPlan()
-    make_folder(folder)
     _check_fresh(Path(folder), resume=resume)
     representation = from_table(plan.representation)
     learn, judge = split([_source(example, plan) for example in examples], plan)
+    make_folder(folder)
     torch.manual_seed(plan.seed)
     network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
     lesson = Lesson(network.build(), representation, plan, learn, judge)
@@ -78,7 +78,7 @@ def train(
 
 
 def _check_fresh(folder: Path, *, resume: bool) -> None:
-    if not resume and any(folder.iterdir()):
+    if not resume and folder.is_dir() and any(folder.iterdir()):
         raise FileError(
             f"{folder} is not empty",
             "a new training starts in an empty folder",

@@ -1,0 +1,119 @@
+"""``mesophyll measure`` and ``mesophyll evaluate``: what cells are like, and whether they are right."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mesophyll.cli.numbers import Numbers, Spacing, one_or_all
+from mesophyll.cli.options import ScanFile, TissueFile
+from mesophyll.cli.outputs import check_output
+from mesophyll.cli.screen import bars, say, show
+from mesophyll.cli.verb import verb
+
+if TYPE_CHECKING:
+    from mesophyll.volume import Volume
+
+__all__ = ["evaluate", "measure", "open_labels", "register"]
+
+_LABELS = "The labels: a file, or a result of `mesophyll segment`."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    verb(
+        app,
+        measure,
+        examples=[
+            "mesophyll measure leaf.zarr -o cells.csv",
+            "mesophyll measure cells.tif --scan leaf.tif --tissue tissue.tif --spacing 0.65 -o cells.parquet",
+        ],
+    )
+    verb(
+        app,
+        evaluate,
+        examples=[
+            "mesophyll evaluate leaf.zarr truth.tif",
+            "mesophyll evaluate cells.tif truth.tif --tissue tissue.tif --json scores.json",
+        ],
+    )
+
+
+def measure(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help=_LABELS)],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A table, .csv or .parquet; one row a cell.")
+    ],
+    scan: ScanFile = None,
+    tissue: TissueFile = None,
+    spacing: Spacing = None,
+) -> None:
+    """Measure every cell: volume, length, surface, what it touches, ..."""
+    from mesophyll import io, traits
+
+    check_output(out, (".csv", ".parquet"))
+    cells, image = open_labels(labels, scan, spacing)
+    with bars() as progress:
+        table = traits.measure(
+            cells.read(),
+            cells.known_spacing_um,
+            scan=None if image is None else image.read(),
+            tissue=None if tissue is None else io.read(tissue).read(),
+            progress=progress,
+        )
+    traits.write(table, out)
+    say(f"{len(table)} cells, {len(table.columns)} columns, written to {out}")
+
+
+def open_labels(path: Path, scan: Path | None, spacing: Numbers | None) -> tuple[Volume, Volume | None]:
+    """Open labels and their scan: the one that is passed, or the one that a result holds beside the labels.
+
+    The voxel size is the one passed, else the labels', else the scan's.
+    """
+    from mesophyll import io
+    from mesophyll.volume import check_spacing
+
+    labels = io.read_labels(path)
+    image = io.read(scan) if scan is not None else _scan_within(path)
+    known = labels.spacing_um or (image.spacing_um if image is not None else None)
+    passed = one_or_all(spacing)
+    return replace(labels, spacing_um=known if passed is None else check_spacing(passed, labels.ndim)), image
+
+
+def _scan_within(path: Path) -> Volume | None:
+    from mesophyll import io
+
+    is_result = path.suffix.lower() == ".zarr" and (path / "labels").is_dir()
+    return io.read_result(path).scan if is_result else None
+
+
+def evaluate(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help=_LABELS)],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="What is right; voxels of -1 are left out.")],
+    tissue: TissueFile = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all scores here.")] = None,
+) -> None:
+    """Compare labels with the truth."""
+    from mesophyll import evaluation, io
+
+    if json_file is not None:
+        check_output(json_file, (".json",))
+    scores = evaluation.match(
+        io.read_labels(labels).data,
+        io.read_labels(truth).data,
+        tissue=None if tissue is None else io.read(tissue).data,
+    )
+    show(scores.table())
+    if json_file is not None:
+        _write_json(json_file, scores.to_dict())
+
+
+def _write_json(path: Path, table: dict[str, Any]) -> None:
+    from mesophyll.io import replacing
+
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

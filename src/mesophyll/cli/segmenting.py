@@ -1,0 +1,129 @@
+"""``mesophyll segment``: from a scan to cells."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mesophyll import __version__
+from mesophyll.cli.numbers import Spacing, one_or_all
+from mesophyll.cli.options import DeviceOption, PlanFile
+from mesophyll.cli.outputs import check_output, scratch_beside
+from mesophyll.cli.screen import bars, say
+from mesophyll.cli.verb import verb
+
+if TYPE_CHECKING:
+    from mesophyll.inference import SegmentationPlan
+    from mesophyll.model import Model
+    from mesophyll.volume import LazyArray, Volume
+
+__all__ = ["register", "segment"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    examples = [
+        "mesophyll segment leaf.tif -o leaf.zarr",
+        "mesophyll segment slices/ -o cells.tif --spacing 0.65",
+        "mesophyll segment leaf.nrrd -o leaf.zarr --model my-model --spacing 1 0.5 0.5 --device cuda",
+    ]
+    verb(app, segment, examples=examples)
+
+
+def segment(
+    scan: Annotated[
+        Path, typer.Argument(metavar="SCAN", help="A scan in any readable format, or a folder of slices; 2D or 3D.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="By its suffix: .zarr holds scan, labels and provenance; .tif, .h5, .nrrd, ... labels.",
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME_OR_FOLDER",
+            help="A shipped model (see `mesophyll models`) or a trained one's folder.",
+        ),
+    ] = None,
+    spacing: Spacing = None,
+    device: DeviceOption = None,
+    plan: PlanFile = None,
+) -> None:
+    """Find the cells of a scan."""
+    from mesophyll import io
+    from mesophyll.inference import segment_volume
+    from mesophyll.model import DEFAULT_MODELS, find
+
+    check_output(out, io.WRITABLE)
+    volume = io.read(scan, spacing_um=one_or_all(spacing))
+    volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
+    how = _plan(plan, device)
+    chosen = find(model or DEFAULT_MODELS[volume.ndim])
+    start = time.monotonic()
+    with scratch_beside(out) as scratch:
+        with bars() as progress:
+            labels = segment_volume(volume, chosen, scratch=scratch, plan=how, progress=progress)
+        cells, seconds = _count(labels.data), time.monotonic() - start
+        notes = _provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
+        _write(out, volume, labels, notes)
+        del labels  # its files lie in the scratch folder
+    say(f"{cells} cells in {seconds:.0f} s, written to {out}")
+
+
+def _plan(file: Path | None, device: Any) -> SegmentationPlan:
+    from mesophyll.inference import SegmentationPlan
+    from mesophyll.settings import read_toml
+
+    plan = SegmentationPlan() if file is None else read_toml(SegmentationPlan, file)
+    return plan if device is None else replace(plan, device=device)
+
+
+def _count(labels: LazyArray) -> int:
+    """Count the cells block by block: the labels may be larger than memory."""
+    import numpy as np
+
+    from mesophyll.blocks import grid
+
+    numbers = np.zeros(0, np.int64)
+    for block in grid(labels.shape, 256, 0):
+        numbers = np.union1d(numbers, np.unique(labels[block.write]))
+    return int((numbers > 0).sum())
+
+
+def _provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str, Any]:
+    from mesophyll.device import pick
+    from mesophyll.settings import to_dict
+
+    libraries = {name: version(name) for name in ("numpy", "torch")}
+    return {
+        "versions": {"mesophyll": __version__, "python": platform.python_version(), **libraries},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scan": volume.name,
+        "shape": list(volume.shape),
+        "spacing_um": list(volume.known_spacing_um),
+        "model": {"name": model.name, "weights_sha256": model.checksum},
+        "plan": to_dict(plan),
+        "device": str(pick(plan.device)),
+    }
+
+
+def _write(out: Path, volume: Volume, labels: Volume, notes: dict[str, Any]) -> None:
+    from mesophyll import io
+
+    if out.suffix.lower() == ".zarr":
+        io.write_result(out, volume, labels, notes)
+    else:
+        io.write(out, labels, kind="labels", notes=notes)
