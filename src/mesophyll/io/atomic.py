@@ -18,6 +18,9 @@ _OWN = ("zarr.json", ".zgroup", ".zattrs", "model.json")
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+_FULL_WORDS = ("No space left", "File too large", "requested and")
+"""The same in words, where a library loses the number; the last are NumPy's for a write cut short."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -84,12 +87,12 @@ def _remove(path: Path) -> None:
 
 
 def _unwritable(target: Path, error: OSError) -> FileError:
-    if error.errno in _FULL:
+    if error.errno in _FULL or any(words in str(error) for words in _FULL_WORDS):
         return FileError(
             f"{target} cannot be written: the disk is full", "nothing half-written is kept", "free some space"
         )
     return FileError(
-        f"{target} cannot be written ({error.strerror or error})",
+        f"{target} cannot be written ({error.strerror or str(error).splitlines()[0]})",
         "the place must be writable, and no other program may hold the file",
         "choose another place or change its permissions",
     )

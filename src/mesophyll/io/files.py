@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from mesophyll.io.file_array import FileArray
 from mesophyll.io.judgement import check_thick, judged
 from mesophyll.volume import LazyArray, Volume, check_spacing
 
-__all__ = ["read", "read_labels", "read_notes", "storable", "write"]
+__all__ = ["file_array", "plain", "read", "read_labels", "read_notes", "storable", "write"]
 
 
 def read(path: str | Path, *, spacing_um: float | Sequence[float] | None = None) -> Volume:
@@ -98,9 +99,22 @@ def write(
         raise SettingsError(f"kind = {kind!r}", "a volume is written as 'image' or 'labels'", "choose one of them")
     check_thick(volume.shape, volume.name)
     writer = formats.writer_of(Path(path))
+    ready = replace(volume, data=storable(volume, labels=kind == "labels"))
+    content = Content(ready, kind == "labels", plain(notes or {}))
     with replacing(path) as partial:
-        ready = replace(volume, data=storable(volume, labels=kind == "labels"))
-        writer.write(partial, Content(ready, kind == "labels", notes or {}))
+        writer.write(partial, content)
+
+
+def plain(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the notes as JSON will give them back, or say what in them it cannot hold."""
+    try:
+        return dict(json.loads(json.dumps(notes)))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"the notes cannot be written ({error})",
+            "they are a table that JSON can hold",
+            "use text, numbers and lists",
+        ) from None
 
 
 @dataclass(frozen=True)

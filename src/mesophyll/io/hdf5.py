@@ -108,21 +108,28 @@ def _notes(file: Any) -> dict[str, Any]:
 
 def write(path: Path, content: Content) -> None:
     """Write ``/raw`` or ``/labels``, in compressed chunks."""
+    try:
+        with h5py.File(path, "w", rdcc_nbytes=0) as file:  # with chunks in its cache HDF5 crashes on a full disk
+            _write_dataset(file, content)
+            if content.notes:
+                file[_NOTES] = json.dumps(dict(content.notes))
+    except RuntimeError as error:  # what h5py raises where the file cannot be closed
+        raise OSError(str(error)) from error
+
+
+def _write_dataset(file: Any, content: Content) -> None:
     volume = content.volume
     chunks = tuple(min(step, length) for step, length in zip(_CHUNK[volume.ndim], volume.shape, strict=True))
-    with h5py.File(path, "w") as file:
-        dataset = file.create_dataset(
-            _LABELS if content.labels else _SCAN,
-            volume.shape,
-            volume.data.dtype,
-            chunks=chunks,
-            compression="gzip",
-            compression_opts=1,
-            shuffle=True,
-        )
-        if volume.spacing_um is not None:
-            dataset.attrs["element_size_um"] = volume.spacing_um
-        for region in regions(volume.shape, chunks):
-            dataset[region] = volume.data[region]
-        if content.notes:
-            file[_NOTES] = json.dumps(dict(content.notes))
+    dataset = file.create_dataset(
+        _LABELS if content.labels else _SCAN,
+        volume.shape,
+        volume.data.dtype,
+        chunks=chunks,
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+    )
+    if volume.spacing_um is not None:
+        dataset.attrs["element_size_um"] = volume.spacing_um
+    for region in regions(volume.shape, chunks):
+        dataset[region] = volume.data[region]

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from mesophyll.blocks import Region, shape_of
 from mesophyll.errors import FileError
 from mesophyll.io.base import Content, Found, Wanted
 from mesophyll.io.slabs import regions
@@ -128,7 +129,7 @@ def _write_levels(group: zarr.Group, volume: Volume, *, labels: bool, label_sour
     factors = [(1,) * volume.ndim]
     level = _create(group, "0", volume.shape, data.dtype)
     for region in regions(volume.shape, level.chunks):
-        level[region] = data[region]
+        _store(level, region, data[region])
     while max(level.shape) > _SMALLEST and len(factors) < _MOST_LEVELS:
         halved = tuple(2 if length >= 64 else 1 for length in level.shape)  # a thin axis stays as it is
         level = _write_next(group, str(len(factors)), level, halved, labels=labels)
@@ -142,12 +143,20 @@ def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: Any) ->
     return group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, dimension_names=tuple(letters))
 
 
+def _store(level: Any, region: Region, block: NDArray[Any]) -> None:
+    """Write a block chunk by chunk: of several at once, some would still be written after one has failed."""
+    shape = shape_of(region)
+    for part in regions(shape, level.chunks, size=1):
+        place = tuple(slice(box.start + at.start, box.start + at.stop) for box, at in zip(region, part, strict=True))
+        level[place] = block[part]
+
+
 def _write_next(group: zarr.Group, name: str, finer: Any, halved: tuple[int, ...], *, labels: bool) -> Any:
     shape = tuple(length // factor for length, factor in zip(finer.shape, halved, strict=True))
     level = _create(group, name, shape, finer.dtype)
     for region in regions(shape, level.chunks):
         source = tuple(slice(axis.start * by, axis.stop * by) for axis, by in zip(region, halved, strict=True))
-        level[region] = _reduced(finer[source], halved, labels=labels)
+        _store(level, region, _reduced(finer[source], halved, labels=labels))
     return level
 
 

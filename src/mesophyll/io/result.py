@@ -51,9 +51,9 @@ def write_result(path: str | Path, scan: Volume, labels: Volume, notes: Mapping[
         )
     check_thick(scan.shape, scan.name)
     placed = replace(labels, spacing_um=scan.spacing_um, origin_um=scan.origin_um, name=ome_zarr.CELLS)
+    image = Content(replace(scan, data=files.storable(scan, labels=False)), notes=files.plain(notes))
     with replacing(path) as partial:
-        image = replace(scan, data=files.storable(scan, labels=False))
-        ome_zarr.write(partial, Content(image, notes=notes))
+        ome_zarr.write(partial, image)
         ome_zarr.write_labels(partial, replace(placed, data=files.storable(placed, labels=True)))
 
 

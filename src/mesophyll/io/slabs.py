@@ -32,11 +32,11 @@ def planes(data: LazyArray) -> Iterator[NDArray[Any]]:
         yield from np.ascontiguousarray(data[start : start + depth, :, :])
 
 
-def regions(shape: Sequence[int], chunk: Sequence[int]) -> Iterator[Region]:
-    """Yield boxes that tile a volume, each of whole chunks and of about `SLAB_VOX` voxels at most."""
+def regions(shape: Sequence[int], chunk: Sequence[int], size: int = SLAB_VOX) -> Iterator[Region]:
+    """Yield boxes that tile a volume, each of whole chunks: one at least, and else of ``size`` voxels at most."""
     steps = list(chunk)
     for axis in reversed(range(len(shape))):  # rows grow first, so that what lies together is read together
-        room = max(SLAB_VOX // math.prod(steps), 1)
+        room = max(size // math.prod(steps), 1)
         steps[axis] *= min(room, -(-shape[axis] // steps[axis]))
     spans = [
         [slice(start, min(start + step, length)) for start in range(0, length, step)]
