@@ -154,6 +154,7 @@ def test_two_half_balls_share_a_disc(spacing: tuple[float, ...]) -> None:
     np.testing.assert_allclose(halves.air_share + halves.cell_share, 1)
     shared = halves.cell_share * halves.surface_um2
     assert shared[0] == pytest.approx(shared[1])  # both sides see one wall
+    assert (halves.solidity > 0.9).all()  # the other half lies in the box, not in the hull
 
 
 def test_a_stack_of_cubes_shares_its_inner_faces() -> None:
@@ -257,11 +258,19 @@ def test_a_disc_has_its_outline_and_area(spacing: tuple[float, ...]) -> None:
     assert disc.air_share == 1
 
 
-def test_an_ellipse_has_its_length_and_width() -> None:
-    labels = ellipsoid((12.0, 30.0), (1.0, 1.0), (0.1, 0.4))
-    cell = only(measure(labels, 1.0))
-    assert (cell.length_um, cell.width_um) == pytest.approx((60, 24), abs=1)
-    assert cell.perimeter_um == pytest.approx(138.0, rel=0.02)  # Ramanujan
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (1.0, 1.5), (0.5, 0.3), (0.2, 0.5)])
+def test_turned_ellipses_have_their_outline_length_and_width(spacing: tuple[float, ...]) -> None:
+    long, short = 40 * max(spacing), 8 * max(spacing)
+    share = ((long - short) / (long + short)) ** 2
+    outline = np.pi * (long + short) * (1 + 3 * share / (10 + np.sqrt(4 - 3 * share)))  # Ramanujan
+    at = places(tuple(2 * int(long / step) + 9 for step in spacing), spacing)
+    for angle in np.arange(12) / 12 * np.pi + 0.05:
+        turned = at @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        inside = np.sum((turned / np.array([long, short])) ** 2, axis=-1) <= 1
+        cell = only(measure(inside.astype(np.int32), spacing))
+        assert cell.perimeter_um == pytest.approx(outline, rel=0.04)
+        assert (cell.length_um, cell.width_um) == pytest.approx((2 * long, 2 * short), abs=1.1 * max(spacing))
+        assert (cell.centroid_y_um, cell.centroid_x_um) == pytest.approx((np.array(inside.shape) - 1) / 2 * spacing)
 
 
 def test_an_image_and_a_volume_have_columns_of_their_own() -> None:
@@ -298,6 +307,13 @@ def test_a_cell_of_one_voxel_is_measured(ndim: int) -> None:
     cell = only(measure(labels, 2.0))
     assert (cell.voxels, cell.solidity, cell.length_um) == (1, 1, 2.0)
     assert np.isfinite(cell.drop("touches_border").to_numpy(float)).all()
+
+
+def test_a_single_voxel_is_as_long_and_wide_as_it_is() -> None:
+    labels = np.zeros((3, 3, 3), np.int32)
+    labels[1, 1, 1] = 1
+    cell = only(measure(labels, (3.0, 1.0, 1.0)))
+    assert (cell.length_um, cell.width_um) == pytest.approx((3, 1))
 
 
 def test_a_cell_of_two_pieces_is_one_row() -> None:
