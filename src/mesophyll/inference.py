@@ -45,7 +45,7 @@ class SegmentationPlan:
     block_halo
         How far a block looks beyond its own voxels; neighbours are compared where both have looked.
     agreement
-        Two blocks saw the same cell where more than this share of the smaller lies in the other.
+        Two blocks saw the same cell where, in the part that both have looked at, its IoU is above this.
     decoding
         Settings of the model's representation to change, for example ``{min_size_vox = 50}``.
     device
@@ -57,7 +57,7 @@ class SegmentationPlan:
     overlap: int = 32
     block: int = 224
     block_halo: int = 32
-    agreement: float = 0.6
+    agreement: float = 0.5
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"
 
@@ -230,6 +230,6 @@ def _place(scratch: Path, block: Block) -> Path:
     return scratch / f"block-{block.index:06d}.npy"
 
 
-def _agreements(first: Block, second: Block, shared: Region, scratch: Path, share: float) -> NDArray[np.int64]:
+def _agreements(first: Block, second: Block, shared: Region, scratch: Path, iou: float) -> NDArray[np.int64]:
     seen = [np.load(_place(scratch, block), mmap_mode="r")[relative(shared, block.read)] for block in (first, second)]
-    return agreements(np.asarray(seen[0]), np.asarray(seen[1]), share)
+    return agreements(np.asarray(seen[0]), np.asarray(seen[1]), iou)

@@ -18,11 +18,12 @@ from mesophyll.labels import Labels
 __all__ = ["agreements", "merge"]
 
 
-def agreements(first: Labels, second: Labels, share: float) -> NDArray[np.int64]:
+def agreements(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
     """Return the pairs (n, 2) of cells of two labellings of the same voxels that are one cell.
 
-    They are where more than ``share`` of the smaller one lies in the other: a cell that one block saw whole takes up the
-    pieces that the other saw of it.
+    They are where intersection over union is above ``iou``. Both blocks see the same part of a cell here, so where both are
+    right it is near 1 however little of the cell this is. To ask only that one lies in the other would be wrong: what a
+    block's edge cuts may have run together there, and would tie whole neighbours to each other.
     """
     both = (first > 0) & (second > 0)
     if not both.any():
@@ -31,7 +32,7 @@ def agreements(first: Labels, second: Labels, share: float) -> NDArray[np.int64]
     packed, common = np.unique(first[both].astype(np.int64) * base + second[both], return_counts=True)
     pairs = np.stack([packed // base, packed % base], axis=1)
     sizes = [np.bincount(side[side > 0])[pairs[:, place]] for place, side in enumerate((first, second))]
-    return np.asarray(pairs[common > share * np.minimum(*sizes)])
+    return np.asarray(pairs[common > iou * (sizes[0] + sizes[1] - common)])
 
 
 def merge(counts: Sequence[int], pairs: Sequence[tuple[int, int, NDArray[np.int64]]]) -> list[NDArray[np.int32]]:

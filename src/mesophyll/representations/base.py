@@ -37,6 +37,11 @@ class Representation(ABC):
     def channels(self, ndim: int) -> int:
         """Return the number of channels for 2 or 3 spatial axes."""
 
+    @property
+    @abstractmethod
+    def ceiling(self) -> float:
+        """The share of crowded cells found at IoU 0.8 from a perfect output: the best score the method can ever reach."""
+
     @abstractmethod
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Turn labels into the target, shape (C, *S), float32; zero outside cells."""

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
 
-__all__ = ["centroids", "interior_points", "unit_steps", "waypoints"]
+__all__ = ["centroids", "depths", "interior_points", "unit_steps", "waypoints"]
 
 # A cell's interior is what lies at least this share of its greatest depth below its surface.
 INTERIOR_DEPTH = 0.7
+
+# A voxel so deep has no face, edge or corner at the surface of its cell.
+DEEP = 2.0
 
 
 def centroids(cells: Labels, count: int) -> NDArray[np.float64]:
@@ -27,26 +30,36 @@ def centroids(cells: Labels, count: int) -> NDArray[np.float64]:
     return np.asarray(means)
 
 
-def interior_points(cells: Labels, count: int) -> NDArray[np.int64]:
+def depths(cells: Labels) -> NDArray[np.float32]:
+    """Return how deep each voxel lies below its cell's surface, shape S: 1 at the surface. The volume's faces are none."""
+    depth = edt.edt(cells, black_border=False, parallel=1).reshape(cells.shape)
+    # A cell that fills the volume has no surface there, hence no finite depth: all of it is interior.
+    return np.where(np.isfinite(depth), depth, np.float32(max(cells.shape)))
+
+
+def interior_points(cells: Labels, count: int, depth: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return a voxel deep inside each of the cells 1 .. count, shape (count + 1, 3): of the deep ones, nearest the centroid.
 
     The deepest voxel alone would jump along a tube of even width; the centroid alone may lie outside a bent cell.
     """
-    depth = edt.edt(cells, black_border=False, parallel=1).reshape(cells.shape)
-    # A cell that fills the volume has no surface there, hence no finite depth: all of it is interior.
-    depth = np.where(np.isfinite(depth), depth, 1.0)
     points: NDArray[np.int64] = _deep_and_central(cells, depth, centroids(cells, count), INTERIOR_DEPTH)
     return points
 
 
-def waypoints(cells: Labels, points: NDArray[np.int64]) -> NDArray[np.int32]:
+def waypoints(cells: Labels, points: NDArray[np.int64], depth: NDArray[np.float32]) -> NDArray[np.int32]:
     """Return the voxel that each voxel of a cell heads for on its way to the cell's point, as flat indices, shape S.
 
     Where a straight line leads to the point inside the cell, that is the point itself; elsewhere it is the last corner that
-    can be seen. One breadth-first pass over each cell, in which a voxel inherits the waypoint of its parent while it sees it
-    (the idea of Theta*: Nash et al., AAAI 2007). Outside cells, and where a cell is not connected to its point, it is -1.
+    can be seen. A voxel inherits the waypoint of its parent in a breadth-first pass while it sees it (the idea of Theta*: Nash
+    et al., AAAI 2007). The pass goes over deep voxels first, and their ways keep to deep voxels: a way along the surface would
+    be pushed across it by the flow of a touching cell. The surface follows. Outside cells, and where a cell is not connected
+    to its point, it is -1.
     """
-    ways: NDArray[np.int32] = _spread(np.ascontiguousarray(cells), points)
+    ways = np.full(cells.shape, -1, np.int32)
+    deep = np.where(depth >= DEEP, cells, 0).astype(np.int32)
+    queue = np.empty(cells.size, np.int32)
+    found = _spread_deep(deep, ways, queue, _start(cells, points, ways, queue))
+    _spread_surface(cells, deep, ways, queue, found)
     return ways
 
 
@@ -107,44 +120,80 @@ def _deep_and_central(cells: Any, depth: Any, centre: Any, share: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sees(cells: Any, start: Any, goal: Any) -> Any:
-    """Tell whether the straight line between two voxels (flat indices) stays in one cell."""
+def _sees(cells: Any, start: Any, goal: Any, first: Any) -> Any:
+    """Tell whether the straight line between two voxels (flat indices) stays in the goal's cell, from step ``first`` on."""
     _, height, width = cells.shape
     z, y, x = start // (height * width), start // width % height, start % width
-    dz, dy, dx = goal // (height * width) - z, goal // width % height - y, goal % width - x
+    gz, gy, gx = goal // (height * width), goal // width % height, goal % width
+    dz, dy, dx = gz - z, gy - y, gx - x
     steps = max(abs(dz), abs(dy), abs(dx))
-    cell = cells[z, y, x]
-    for step in range(1, steps):
+    for step in range(first, steps):
         share = step / steps
-        if cells[int(z + dz * share + 0.5), int(y + dy * share + 0.5), int(x + dx * share + 0.5)] != cell:
+        if cells[int(z + dz * share + 0.5), int(y + dy * share + 0.5), int(x + dx * share + 0.5)] != cells[gz, gy, gx]:
             return False
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread(cells: Any, points: Any) -> Any:
-    depth, height, width = cells.shape
-    ways = np.full(cells.shape, -1, np.int32)
-    flat_cells, flat_ways = cells.ravel(), ways.ravel()
-    queue = np.empty(cells.size, np.int32)
-    tail = 0
+def _start(cells: Any, points: Any, ways: Any, queue: Any) -> Any:
+    """Let every cell's point be its own waypoint; return how many there are."""
+    _, height, width = cells.shape
+    found = 0
     for cell in range(1, points.shape[0]):
-        source = (points[cell, 0] * height + points[cell, 1]) * width + points[cell, 2]
-        if flat_cells[source] == cell:
-            flat_ways[source] = source
-            queue[tail] = source
-            tail += 1
+        z, y, x = points[cell]
+        if cells[z, y, x] == cell:
+            ways[z, y, x] = queue[found] = (z * height + y) * width + x
+            found += 1
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _around(voxel: Any, shape: Any) -> Any:
+    """Return the ranges of the 26 neighbours' coordinates, cut at the volume's faces."""
+    depth, height, width = shape
+    z, y, x = voxel // (height * width), voxel // width % height, voxel % width
+    return max(z - 1, 0), min(z + 2, depth), max(y - 1, 0), min(y + 2, height), max(x - 1, 0), min(x + 2, width)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread_deep(deep: Any, ways: Any, queue: Any, found: Any) -> Any:
+    """Reach all deep voxels by deep voxels; return how many voxels are in the queue then."""
+    _, height, width = deep.shape
+    flat_deep, flat_ways = deep.ravel(), ways.ravel()
     head = 0
-    while head < tail:
+    while head < found:
         here = queue[head]
         head += 1
-        z, y, x = here // (height * width), here // width % height, here % width
-        for nz in range(max(z - 1, 0), min(z + 2, depth)):
-            for ny in range(max(y - 1, 0), min(y + 2, height)):
-                for nx in range(max(x - 1, 0), min(x + 2, width)):
-                    there = (nz * height + ny) * width + nx
+        z0, z1, y0, y1, x0, x1 = _around(here, deep.shape)
+        for z in range(z0, z1):
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    there = (z * height + y) * width + x
+                    if flat_ways[there] < 0 and flat_deep[there] > 0 and flat_deep[there] == flat_deep[here]:
+                        flat_ways[there] = flat_ways[here] if _sees(deep, there, flat_ways[here], 1) else here
+                        queue[found] = there
+                        found += 1
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread_surface(cells: Any, deep: Any, ways: Any, queue: Any, found: Any) -> None:
+    """Reach the voxels that are left, from all that are reached."""
+    _, height, width = cells.shape
+    flat_cells, flat_ways, flat_deep = cells.ravel(), ways.ravel(), deep.ravel()
+    head = 0
+    while head < found:
+        here = queue[head]
+        head += 1
+        z0, z1, y0, y1, x0, x1 = _around(here, cells.shape)
+        for z in range(z0, z1):
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    there = (z * height + y) * width + x
                     if flat_ways[there] < 0 and flat_cells[there] == flat_cells[here]:
-                        flat_ways[there] = flat_ways[here] if _sees(cells, there, flat_ways[here]) else here
-                        queue[tail] = there
-                        tail += 1
-    return ways
+                        goal = flat_ways[here]
+                        # From below the surface: one step inwards, then deep. In parts too thin to be deep: as it is.
+                        clear = _sees(deep, there, goal, 1) if flat_deep[here] > 0 else _sees(cells, there, goal, 1)
+                        flat_ways[there] = goal if clear else here
+                        queue[found] = there
+                        found += 1

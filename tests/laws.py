@@ -1,0 +1,144 @@
+"""The laws of a representation, each a function that fails where it is broken.
+
+An embedding, which has no fixed target, would let `encode` return the labels as one channel; laws 1 and 2 would then say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from catalogue import CASES, crowd, touching_pair
+from mesophyll import evaluation, inference
+from mesophyll.labels import Labels
+from mesophyll.representations import Representation, from_table, to_table
+
+
+def found(labels: Labels, truth: Labels, iou: float = 0.8) -> float:
+    """The share of true cells that are found at an IoU."""
+    return float(evaluation.match(labels, truth).to_dict()["recall"][f"{iou:.1f}"])
+
+
+def law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim)
+    assert found(method.decode(method.encode(truth)), truth) >= method.ceiling
+
+
+def law_2_renaming_cells_changes_nothing(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=40)
+    names = np.random.default_rng(1).permutation(np.arange(1, truth.max() + 1)) * 7
+    renamed = np.concatenate([[0], names])[truth].astype(np.int32)
+    assert np.array_equal(method.encode(truth), method.encode(renamed))
+
+
+def law_3_the_halo_is_honest(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=80)
+    core = (slice(34, 46),) * ndim
+    seen = (slice(34 - method.halo, 46 + method.halo),) * ndim
+    inner = (slice(method.halo, method.halo + 12),) * ndim
+    whole, cropped = method.encode(truth)[(slice(None), *core)], method.encode(truth[seen])[(slice(None), *inner)]
+    np.testing.assert_allclose(cropped, whole, atol=1e-6)
+
+
+def law_4_only_unknown_voxels_have_no_gradient(method: Representation, ndim: int) -> None:
+    truth = touching_pair(ndim)
+    target = torch.from_numpy(method.encode(truth))[None]
+    known = torch.zeros((1, *truth.shape), dtype=torch.bool)
+    known[..., :20] = True
+    target[..., 20:] = torch.nan  # what is not known may be anything
+    output = torch.full_like(target, 0.3, requires_grad=True)
+    method.loss(output, target, known).backward()
+    moved = (output.grad != 0).any(dim=1)
+    assert not moved[~known].any()
+    assert moved[known].all()
+
+
+def law_5_truth_costs_less_than_what_is_not_true(method: Representation, ndim: int) -> None:
+    truth, other = crowd(ndim, side=24), crowd(ndim, side=24, seed=1)
+    target, wrong = method.encode(truth), method.encode(other)
+    cost = [_cost(method, _minimiser(method, goal), target) for goal in (target, wrong)]
+    assert cost[0] < cost[1]
+    swapped = target.copy()
+    swapped[1:] = target[:0:-1] if method.channels(ndim) > 2 else wrong[1:]
+    assert _cost(method, _minimiser(method, swapped), target) > cost[0]
+
+
+def law_6_minimising_the_loss_returns_the_labels(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=32)
+    target = method.encode(truth)
+    output = method.activate(_minimiser(method, target))[0].numpy()
+    assert np.abs(output - target)[:, truth > 0].mean() < 0.1
+    ideal = method.decode(target)
+    assert found(method.decode(output), ideal) >= 0.9
+
+
+def law_7_no_cells_in_no_cells_out(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=40)
+    assert not method.encode(truth)[:, truth == 0].any()
+    empty = CASES["nothing"](ndim)
+    assert not method.encode(empty).any()
+    assert not method.decode(method.encode(empty)).any()
+
+
+def law_8_same_in_same_out_and_nothing_is_written_to(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=40)
+    kept = truth.copy()
+    truth.flags.writeable = False
+    first = method.encode(truth)
+    given = first.copy()
+    first.flags.writeable = False
+    assert np.array_equal(method.encode(truth), given)
+    assert np.array_equal(method.decode(first), method.decode(first))
+    assert np.array_equal(first, given)
+    assert np.array_equal(truth, kept)
+
+
+def law_9_decoding_by_blocks_equals_decoding_the_whole(method: Representation, ndim: int, scratch: Path) -> None:
+    truth = crowd(ndim, side=64)
+    outputs = method.encode(truth).astype(np.float16)
+    whole = method.decode(outputs.astype(np.float32))
+    labels = np.zeros(truth.shape, np.int32)
+    plan = inference.SegmentationPlan(block=32, block_halo=20, device="cpu")
+    inference.decode(method, outputs, labels, scratch=scratch, plan=plan)
+    assert found(labels, whole) >= method.ceiling
+
+
+def law_10_settings_survive_a_round_trip(method: Representation, ndim: int) -> None:
+    changed = replace(method, halo=method.halo + 1)
+    for each in (method, changed):
+        assert from_table(to_table(each)) == each
+
+
+def law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole(method: Representation, ndim: int) -> None:
+    """Asked only of methods that are meant for any shape: those that find 0.9 of a crowd."""
+    if method.ceiling < 0.9:
+        return
+    for name, case in CASES.items():
+        truth = np.maximum(case(ndim), 0)
+        labels = method.decode(method.encode(truth))
+        assert labels.max() == truth.max(), name
+        assert found(labels, truth) == 1 or not truth.any(), name
+
+
+LAWS = [law for name, law in globals().items() if name.startswith("law_")]
+
+
+def _minimiser(method: Representation, target: np.ndarray) -> torch.Tensor:
+    """A raw output, with no network behind it, that minimises the loss against a target."""
+    goal = torch.from_numpy(target)[None]
+    known = torch.ones((1, *target.shape[1:]), dtype=torch.bool)
+    output = torch.zeros_like(goal, requires_grad=True)
+    optimizer = torch.optim.Adam([output], lr=0.3)
+    for _ in range(80):
+        optimizer.zero_grad()
+        method.loss(output, goal, known).backward()
+        optimizer.step()
+    return output.detach()
+
+
+def _cost(method: Representation, output: torch.Tensor, target: np.ndarray) -> float:
+    known = torch.ones((1, *target.shape[1:]), dtype=torch.bool)
+    return float(method.loss(output, torch.from_numpy(target)[None], known))

@@ -1,0 +1,119 @@
+"""Every representation keeps the laws, in 2D and 3D; and a representation with a planted bug does not."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+import laws
+from mesophyll import inference
+from mesophyll.representations import Flows, Representation
+
+METHODS = {
+    "flows to the centre": Flows(target="centre", foreground_loss="mae"),
+    "flows to the interior": Flows(target="interior"),
+    "diffusion flows": Flows(target="diffusion"),
+}
+
+
+def keep(law, method: Representation, ndim: int, scratch) -> None:
+    needs_scratch = "scratch" in inspect.signature(law).parameters
+    law(method, ndim, scratch) if needs_scratch else law(method, ndim)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+def test_representations_keep_the_laws(law, method, ndim, tmp_path):
+    keep(law, method, ndim, tmp_path)
+
+
+@dataclass(frozen=True)
+class NegatedFlow(Flows):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:1], -target[1:]])
+
+
+@dataclass(frozen=True)
+class SwappedAxes(Flows):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:1], target[:0:-1]])
+
+
+@dataclass(frozen=True)
+class LossWithoutMask(Flows):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class ForgottenSigmoid(Flows):
+    def activate(self, output_BCS):
+        return torch.cat([output_BCS[:, :1], torch.tanh(output_BCS[:, 1:])], dim=1)
+
+
+@dataclass(frozen=True)
+class HaloTooSmall(Flows):
+    halo: int = 4
+
+
+@dataclass(frozen=True)
+class OffsetByOne(Flows):
+    def decode(self, output_CS):
+        return np.roll(super().decode(output_CS), 1, axis=-1)
+
+
+@dataclass(frozen=True)
+class IdsInTheTarget(Flows):
+    def encode(self, labels_S):
+        return super().encode(labels_S) * (1 + labels_S / 1000).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FlowBeyondCells(Flows):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1:] += 0.1
+        return target
+
+
+@dataclass(frozen=True)
+class WritesToItsInput(Flows):
+    def encode(self, labels_S):
+        labels_S[labels_S > 1] = 1
+        return super().encode(labels_S)
+
+
+PLANTED = [
+    (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (OffsetByOne, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (IdsInTheTarget, laws.law_2_renaming_cells_changes_nothing),
+    (HaloTooSmall, laws.law_3_the_halo_is_honest),
+    (LossWithoutMask, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (ForgottenSigmoid, laws.law_6_minimising_the_loss_returns_the_labels),
+    (FlowBeyondCells, laws.law_7_no_cells_in_no_cells_out),
+    (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
+]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize(("bug", "law"), PLANTED, ids=lambda part: part.__name__)
+def test_a_planted_bug_breaks_its_law(bug, law, ndim, tmp_path):
+    with pytest.raises((AssertionError, ValueError)):
+        keep(law, bug(), ndim, tmp_path)
+
+
+def test_block_ids_that_restart_break_law_9(monkeypatch, tmp_path):
+    def restart(counts, pairs):
+        return [np.arange(count + 1, dtype=np.int32) for count in counts]
+
+    monkeypatch.setattr(inference, "merge", restart)
+    with pytest.raises(AssertionError):
+        laws.law_9_decoding_by_blocks_equals_decoding_the_whole(Flows(), 3, tmp_path)
