@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mesophyll.model import Model
     from mesophyll.model import find as find_model
     from mesophyll.phantom import make as make_phantom
+    from mesophyll.report import write as write_report
     from mesophyll.training import TrainingPlan, train
     from mesophyll.traits import measure
     from mesophyll.volume import Volume
@@ -39,6 +40,7 @@ __all__ = [
     "TrainingPlan",
     "Model",
     "find_model",
+    "write_report",
     "MesophyllError",
     "__version__",
 ]
@@ -58,6 +60,7 @@ _ROOMS = {
     "TrainingPlan": "training",
     "Model": "model",
     "find_model": "model:find",
+    "write_report": "report:write",
 }
 """Where each name lives, and after a colon what it is called there."""
 

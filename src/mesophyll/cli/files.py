@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,14 +32,11 @@ def register(app: typer.Typer) -> None:
 def info(scan: Annotated[Path, typer.Argument(help="A file or a folder of slices.")]) -> None:
     """Tell what a file holds, without loading it."""
     from mesophyll.io import describe
+    from mesophyll.report.provenance import flat
 
-    show([{"": name, scan.name: _told(value)} for name, value in describe(scan).items() if name != "file"])
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return " x ".join(f"{part:g}" for part in value)
-    return "unknown" if value is None else str(value)
+    found = describe(scan)
+    notes = found.pop("notes")
+    show([{"": name, found["file"]: value} for name, value in [*flat(found), *flat(notes)] if name != "file"])
 
 
 def convert(

@@ -16,6 +16,7 @@ from mesophyll.cli.screen import bars, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
+    from mesophyll.evaluation import Scores
     from mesophyll.volume import Volume
 
 __all__ = ["evaluate", "measure", "open_labels", "register"]
@@ -108,8 +109,23 @@ def evaluate(
         tissue=None if tissue is None else io.read(tissue).data,
     )
     show(scores.table())
+    show([_overall(scores)])
     if json_file is not None:
         _write_json(json_file, scores.to_dict())
+
+
+def _overall(scores: Scores) -> dict[str, str | float]:
+    """Return the scores that are of the whole and of no single cell."""
+    low, high = scores.mean_ap_interval
+    return {
+        "mAP, 95 % interval": f"{low:.3f} to {high:.3f}",
+        "mAP_tr155": scores.report_map,
+        "AJI": scores.aji,
+        "VI split": scores.vi_split,
+        "VI merge": scores.vi_merge,
+        "ARAND": scores.arand,
+        "mean IoU of matches": scores.mean_matched_iou,
+    }
 
 
 def _write_json(path: Path, table: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from mesophyll.errors import FileError
 
-__all__ = ["check_output", "scratch_beside"]
+__all__ = ["check_output", "make_folder", "scratch_beside"]
 
 
 def check_output(path: Path, suffixes: Sequence[str]) -> None:
@@ -29,14 +29,31 @@ def check_output(path: Path, suffixes: Sequence[str]) -> None:
 
 @contextmanager
 def scratch_beside(path: Path) -> Iterator[Path]:
-    """Yield a folder for what lies between scan and result: on the result's disk, gone in the end."""
+    """Yield a folder for what lies between scan and result: on the result's disk, gone in the end.
+
+    Raises
+    ------
+    FileError
+        Where nothing can be written there, or the disk fills up.
+    """
     try:
-        folder = TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent, ignore_cleanup_errors=True)
+        with TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
     except OSError as error:
         raise FileError(
-            f"{path} cannot be written ({error.strerror})",
-            f"the folder {path.parent} must be writable",
-            "choose another place or change its permissions",
+            f"{path} cannot be written ({error.strerror or error})",
+            f"the folder {path.parent} must be writable and have room for the work",
+            "choose another place, change its permissions or free some space",
+        ) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it is there; a `FileError` where that cannot be."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"the folder {path} cannot be made ({error.strerror})",
+            "its own place must exist and be writable",
+            "correct the path, or make its parent",
         ) from None
-    with folder as place:
-        yield Path(place)

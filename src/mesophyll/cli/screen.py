@@ -56,7 +56,10 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=SIMPLE_HEAD, padding=0)
     for name, value in (rows[0] if rows else {}).items():
         header = escape(name.replace("_", " ").replace("@", " @"))  # so that it is broken between words
-        table.add_column(header, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+        number = isinstance(value, int | float)
+        table.add_column(
+            header, justify="right" if number else "left", overflow="fold", min_width=None if number else 9
+        )
     for row in rows:
         table.add_row(*(escape(_cell(value)) for value in row.values()))
     console.print(table)

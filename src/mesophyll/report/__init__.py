@@ -1,0 +1,74 @@
+"""A result as one HTML file to look at, print and pass on: it needs no network, no other file and no script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from mesophyll import evaluation, traits
+from mesophyll.io import Result, replacing
+from mesophyll.labels import check
+from mesophyll.progress import Progress, silent
+from mesophyll.report import numbers, sections
+from mesophyll.report.provenance import flat
+from mesophyll.report.slices import planes
+from mesophyll.volume import Volume
+
+__all__ = ["flat", "write"]
+
+_HERE = Path(__file__).parent
+
+
+def write(
+    path: str | Path,
+    result: Result,
+    *,
+    truth: Volume | None = None,
+    tissue: Volume | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Write a report: slices with the cells, key figures, distributions of traits, scores, and how it was made.
+
+    Of the scan only three slices are read; the labels are held in memory, as measuring them needs.
+
+    Parameters
+    ----------
+    path
+        The HTML file; an older one is replaced.
+    result
+        Scan, labels and provenance, see `mesophyll.io.read_result`.
+    truth
+        What is right, of the same shape, for scores.
+    tissue
+        Codes of `mesophyll.tissues`, of the same shape, for results by tissue.
+    progress
+        Told how many cells are measured.
+
+    Raises
+    ------
+    LabelsError
+        Where the labels are no labelling, or another array has another shape.
+    VolumeError
+        Where the voxel size is not known.
+    """
+    labels = check(result.labels.read(), result.labels.name)
+    spacing_um = result.labels.known_spacing_um
+    codes = None if tissue is None else tissue.read()
+    table = traits.measure(labels, spacing_um, tissue=codes, progress=progress)
+    scores = None if truth is None else evaluation.match(labels, truth.read(), tissue=codes)
+    summary = numbers.summarise(table, labels, spacing_um, codes)
+    parts = {
+        "title": sections.text(result.scan.name),
+        "lead": sections.text(numbers.in_words(summary)),
+        "figures": sections.figures(summary),
+        "slices": sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
+        "charts": sections.charts(summary),
+        "tissues": sections.tissues(summary),
+        "scores": "" if scores is None else sections.scores(scores),
+        "made": sections.made(flat(result.notes)),
+        "glossary": sections.glossary(summary),
+    }
+    page = Template((_HERE / "page.html").read_text(encoding="utf-8"))
+    css = (_HERE / "page.css").read_text(encoding="utf-8")
+    with replacing(path) as partial:
+        partial.write_text(page.substitute(parts, css=css), encoding="utf-8")

@@ -1,0 +1,95 @@
+"""How a trait is distributed: a histogram as SVG, drawn by hand so that it follows the page's colours and prints."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesophyll.report.numbers import written
+
+__all__ = ["histogram"]
+
+_WIDTH, _HEIGHT, _TOP, _FLOOR = 440, 200, 34, 172
+"""In units of the drawing: its size, and where the bars may begin and stand."""
+
+_BARS = 24
+
+
+def histogram(values: NDArray[Any], name: str, unit: str, *, share: bool = False) -> str:
+    """Draw a histogram with its median; what lies beyond the 99th percentile is counted in the last bar.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), finite.
+    name, unit
+        What they are; the unit is empty for a pure number.
+    share
+        Whether they lie between 0 and 1 by their nature: then the axis shows all of that.
+    """
+    if not values.size:
+        return f'<p class="nothing">No whole cell to measure the {html.escape(name)} of.</p>'
+    end = 1.0 if share else float(np.percentile(values, 99))
+    ticks = _ticks(end if end > 0 else 1.0)
+    counts, edges = np.histogram(np.minimum(values, ticks[-1]), bins=_BARS, range=(0, ticks[-1]))
+    middle = float(np.median(values))
+    quarter, three_quarters = np.percentile(values, [25, 75])
+    told = (
+        f"Histogram of {name}: {values.size} cells, median {written(middle, unit)}, "
+        f"middle half from {written(quarter)} to {written(three_quarters, unit)}"
+    )
+    beyond = bool(values.max() > ticks[-1])
+    content = _bars(counts, edges) + _axis(ticks, beyond=beyond) + _median(middle, ticks[-1], written(middle, unit))
+    label = html.escape(told, quote=True)
+    return f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{content}</svg>'
+
+
+def _ticks(end: float) -> list[float]:
+    """Return round numbers from 0 to at least ``end``, four to six steps."""
+    power = 10.0 ** math.floor(math.log10(end / 4))
+    step = next(power * digit for digit in (1, 2, 2.5, 5, 10) if end / (power * digit) <= 5.001)
+    return [step * place for place in range(math.ceil(end / step - 1e-9) + 1)]
+
+
+def _across(value: float, end: float) -> float:
+    return 12 + (_WIDTH - 36) * value / end
+
+
+def _bars(counts: NDArray[Any], edges: NDArray[Any]) -> str:
+    tallest = max(int(counts.max()), 1)
+    drawn = []
+    for count, low, high in zip(counts, edges, edges[1:], strict=False):
+        left, right = _across(low, edges[-1]), _across(high, edges[-1])
+        height = (_FLOOR - _TOP) * count / tallest
+        if count:
+            drawn.append(
+                f'<rect x="{left + 0.75:.1f}" y="{_FLOOR - height:.1f}" width="{right - left - 1.5:.1f}" '
+                f'height="{height:.1f}" rx="1.5"/>'
+            )
+    return f'<g class="bars">{"".join(drawn)}</g>'
+
+
+def _axis(ticks: Sequence[float], *, beyond: bool) -> str:
+    line = f'<line x1="12" x2="{_WIDTH - 24}" y1="{_FLOOR}" y2="{_FLOOR}"/>'
+    words = [f"{tick:,g}" if tick < 1e6 else f"{tick:.2g}" for tick in ticks]
+    words[-1] = f"≥ {words[-1]}" if beyond else words[-1]
+    texts = [
+        f'<text x="{_across(tick, ticks[-1]):.1f}" y="{_FLOOR + 18}">{word}</text>'
+        for tick, word in zip(ticks, words, strict=True)
+    ]
+    return f'<g class="axis">{line}{"".join(texts)}</g>'
+
+
+def _median(value: float, end: float, word: str) -> str:
+    place = _across(min(value, end), end)
+    side = "end" if place > _WIDTH * 0.6 else "start"
+    text = place + (-6 if side == "end" else 6)
+    return (
+        f'<g class="median"><line x1="{place:.1f}" x2="{place:.1f}" y1="14" y2="{_FLOOR}"/>'
+        f'<text x="{text:.1f}" y="22" text-anchor="{side}">median {word}</text></g>'
+    )

@@ -1,0 +1,167 @@
+"""The parts of a report's page, each from what is known to HTML; every word from outside is escaped here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mesophyll.evaluation import THRESHOLDS, Scores
+from mesophyll.report.charts import histogram
+from mesophyll.report.numbers import Summary, median, written
+from mesophyll.report.slices import Plane
+from mesophyll.traits import COLUMNS
+
+__all__ = ["charts", "figures", "glossary", "made", "scores", "slices", "text", "tissues"]
+
+_NAMES = {
+    "volume_um3": "volume",
+    "area_um2": "area",
+    "length_um": "length",
+    "sphericity": "sphericity",
+    "circularity": "circularity",
+    "air_share": "air share",
+}
+"""What the shown traits are called."""
+
+
+def text(words: Any) -> str:
+    """Escape words for HTML."""
+    return html.escape(str(words), quote=True)
+
+
+def _section(name: str, title: str, note: str, body: str) -> str:
+    told = f"<p class='note'>{note}</p>" if note else ""
+    return f'<section id="{name}"><h2>{title}</h2>{told}{body}</section>'
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in rows[0])
+    lines = []
+    for row in rows:
+        first, *rest = (text(value) for value in row.values())
+        lines.append(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{value}</td>" for value in rest)}</tr>')
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cards(cards: Sequence[tuple[str, str, str]]) -> str:
+    return '<dl class="cards">{}</dl>'.format(
+        "".join(
+            f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(note)}</small></dd></div>"
+            for name, value, note in cards
+        )
+    )
+
+
+def figures(summary: Summary) -> str:
+    """Show the key figures."""
+    size, length = summary.traits[0], "length_um"
+    whole, per = summary.whole, "mm²" if len(summary.shape) == 2 else "mm³"
+    air = (
+        ("Air share", "of the leaf, by the tissue map")
+        if summary.has_tissue
+        else ("Outside cells", "air, and what is no cell")
+    )
+    return _cards(
+        [
+            ("Cells", f"{len(summary.table):,}", f"{len(whole):,} of them whole"),
+            (f"Cells per {per}", written(summary.per_mm), "of the scan"),
+            (f"Median {_NAMES[size]}", written(median(whole[size]), COLUMNS[size].unit), "of whole cells"),
+            ("Median length", written(median(whole[length]), COLUMNS[length].unit), "of whole cells"),
+            (air[0], f"{100 * summary.air_share:.1f} %", air[1]),
+            ("Cut by the border", f"{100 * summary.cut_share:.1f} %", "of the cells"),
+        ]
+    )
+
+
+def slices(planes: Sequence[Plane]) -> str:
+    """Show the slices: with the cells and, beside it, without."""
+    shown = "".join(
+        f'<figure class="plane"><div class="pair">{plane.drawn}{plane.bare}</div>'
+        f"<figcaption><b>{text(plane.title)}</b> {plane.cells} cells</figcaption></figure>"
+        for plane in planes
+    )
+    note = "Every cell has a colour of its own; the same slice without them stands beside it."
+    return _section("slices", "Slices", note, shown)
+
+
+def charts(summary: Summary) -> str:
+    """Show how the traits are distributed."""
+    whole = summary.whole
+    drawn = "".join(
+        f"<figure><figcaption><b>{text(_NAMES[name].capitalize())}</b> {text(COLUMNS[name].unit)}</figcaption>"
+        + histogram(
+            whole[name].dropna().to_numpy(float), _NAMES[name], COLUMNS[name].unit, share=name.endswith("_share")
+        )
+        + "</figure>"
+        for name in summary.traits
+    )
+    note = f"{len(whole):,} whole cells; those that the scan's border cuts are counted above and left out here."
+    return _section("traits", "Distributions", note, f'<div class="charts">{drawn}</div>')
+
+
+def tissues(summary: Summary) -> str:
+    """Show medians by tissue; nothing without a tissue map."""
+    if "tissue" not in summary.table or not len(summary.table):
+        return ""
+    rows = []
+    for name, cells in summary.table.groupby("tissue", sort=False):
+        whole = cells[~cells["touches_border"].astype(bool)]
+        row: dict[str, Any] = {"tissue": name, "cells": f"{len(cells):,}", "whole": f"{len(whole):,}"}
+        row |= {
+            " ".join([_NAMES[trait], COLUMNS[trait].unit]).strip(): written(median(whole[trait]))
+            for trait in summary.traits
+        }
+        rows.append(row)
+    return _section("tissues", "By tissue", "Medians of whole cells.", _table(rows))
+
+
+def scores(found: Scores) -> str:
+    """Show how well the cells agree with the truth."""
+    counts = found.counts
+    low, high = found.mean_ap_interval
+    half_low, half_high = found.ap_interval
+    cards = _cards(
+        [
+            ("Mean AP", f"{counts.mean_ap:.3f}", f"95 % interval {low:.3f} to {high:.3f}"),
+            ("AP at IoU 0.5", f"{counts.ap['0.5']:.3f}", f"95 % interval {half_low:.3f} to {half_high:.3f}"),
+            ("Aggregated Jaccard", f"{found.aji:.3f}", "AJI"),
+            ("mAP of TR-155", f"{found.report_map:.3f}", "area under precision over recall"),
+            (
+                "Variation of information",
+                f"{found.vi_split + found.vi_merge:.2f}",
+                f"{found.vi_split:.2f} split + {found.vi_merge:.2f} merge, bits",
+            ),
+            ("Adapted Rand error", f"{found.arand:.3f}", f"mean IoU of matches {found.mean_matched_iou:.3f}"),
+        ]
+    )
+    kinds = {"AP": counts.ap, "precision": counts.precision, "recall": counts.recall, "F1": counts.f1}
+    by_threshold = [
+        {"IoU of at least": key} | {name: f"{ratio[key]:.3f}" for name, ratio in kinds.items()}
+        for key in map(str, THRESHOLDS)
+    ]
+    by_tissue = [
+        {name.replace("_", " "): f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()}
+        for row in found.table()
+    ]
+    note = f"{counts.cells:,} cells found, {counts.truth_cells:,} true ones."
+    body = f"{cards}<h3>By threshold</h3>{_table(by_threshold)}<h3>At IoU 0.5, and the mean AP</h3>{_table(by_tissue)}"
+    return _section("scores", "Scores", note, body)
+
+
+def made(notes: Sequence[tuple[str, str]]) -> str:
+    """Tell how the result was made."""
+    if not notes:
+        return _section("made", "How it was made", "The file of the labels does not tell.", "")
+    lines = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in notes)
+    return _section("made", "How it was made", "", f'<dl class="notes">{lines}</dl>')
+
+
+def glossary(summary: Summary) -> str:
+    """Say what the shown traits mean."""
+    columns = [(_NAMES[name], COLUMNS[name]) for name in summary.traits]
+    lines = "".join(
+        f"<div><dt>{text(name)}</dt><dd>{text(column.definition)} <small>{text(column.source)}</small></dd></div>"
+        for name, column in columns
+    )
+    return _section("glossary", "What the words mean", "", f'<dl class="notes">{lines}</dl>')
