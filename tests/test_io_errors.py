@@ -91,6 +91,31 @@ def test_a_chain_of_pages_that_breaks_off_is_no_shorter_scan(tmp_path, compressi
     complaint(FileError, lambda: io.read(path), "scan.tif ends before its last image")
 
 
+def test_a_stack_of_imagej_cut_off_is_no_single_slice(tmp_path):
+    path = tmp_path / "scan.tif"
+    tifffile.imwrite(path, SCAN, imagej=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(path, mode="r+") as tif:  # ImageJ writes one page for a stack beyond 4 GB
+        chain = tif.pages[0].offset + 2 + 12 * len(tif.pages[0].tags)
+        data = tif.series[0].dataoffset
+    content = bytearray(path.read_bytes())
+    content[chain : chain + 4] = bytes(4)
+    path.write_bytes(content[: data + SCAN.size])
+    np.testing.assert_array_equal(io.read(path).read(), SCAN)
+    path.write_bytes(content[: data + SCAN.size - 1])
+    complaint(FileError, lambda: io.read(path), "scan.tif ends before its last image")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.97])
+def test_a_compressed_page_cut_off_is_met_when_the_file_is_opened(tmp_path, share):
+    path = tmp_path / "slice.tif"
+    tifffile.imwrite(path, SCAN[0], compression="zlib", metadata=None)
+    content = path.read_bytes()
+    with tifffile.TiffFile(path) as tif:
+        assert tif.pages[0].dataoffsets[0] < 0.3 * len(content)
+    path.write_bytes(content[: int(len(content) * share)])
+    complaint(FileError, lambda: io.read(path), "slice.tif ends before its last image")
+
+
 @pytest.mark.parametrize(
     ("made", "named", "told"),
     [

@@ -95,6 +95,7 @@ def test_what_was_stated_in_vain_is_told(tmp_path):
         ((300, 300), "INCH", (25400 / 300,) * 2),  # 85 µm: within what a micro-CT can have
         ((39076.923, 39076.923), "INCH", (0.65, 0.65)),
         ((20000, 10000), "CENTIMETER", (1.0, 0.5)),
+        ((20000, 72), "CENTIMETER", None),
         ((1, 1), "NONE", None),
         ((20000, 10000), "NONE", None),
     ],
@@ -276,6 +277,14 @@ def test_ilastik_names_the_axes_of_an_hdf5(tmp_path):
     assert scan.spacing_um == (3.0, 0.25, 0.5)
 
 
+def test_a_plane_with_one_channel_takes_the_voxel_of_its_plane(tmp_path):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        dataset = file.create_dataset("exported_data", data=SCAN[0][..., None])
+        dataset.attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "yxc"]})
+        dataset.attrs["element_size_um"] = (3.0, 0.25, 0.5)
+    assert io.read(tmp_path / "scan.h5").spacing_um == (0.25, 0.5)
+
+
 # -------------------------------------------------------------------------------------------------------- NRRD
 
 
@@ -426,7 +435,8 @@ def ome_zarr(path, scan, version, axes, scale, **multiscale):
     group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
     group.create_array("s0", data=scan, chunks=tuple(min(5, length) for length in scan.shape))
     group.create_array("s1", data=scan[..., ::2, ::2])
-    levels = [{"path": name, "coordinateTransformations": [{"type": "scale", "scale": scale}]} for name in ("s0", "s1")]
+    half = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": [step / 2 for step in scale]}]
+    levels = [{"path": name, "coordinateTransformations": half} for name in ("s0", "s1")]
     ome = {"multiscales": [{"version": version, "axes": axes, "datasets": levels, **multiscale}]}
     group.attrs.update(ome if version == "0.4" else {"ome": {"version": version} | ome})
     return path
@@ -465,7 +475,7 @@ def test_single_channels_and_times_of_an_ome_zarr_are_dropped(tmp_path):
     np.testing.assert_array_equal(scan.read(), SCAN)
     np.testing.assert_array_equal(scan.data[1:3, 4], SCAN[1:3, 4])
     assert scan.spacing_um == (6, 0.5, 1)
-    assert scan.origin_um == (5, 0, 1)
+    assert scan.origin_um == (3 + 5, 0.25, 0.5 + 1)
 
 
 def test_the_first_image_of_a_converted_collection_is_read(tmp_path):

@@ -68,7 +68,7 @@ def file_array(found: Found, path: str | Path, *, labels: bool) -> FileArray:
     """Return the spatial axes of what was found as a lazy array, judged."""
     name = Path(path).name
     keep = judged(found, name, labels=labels)
-    return FileArray(found.data, name, keep, labels, reopen=(_reopen, (str(path), labels)))
+    return FileArray(found.data, name, keep, labels, reopen=(_reopen, (str(Path(path).absolute()), labels)))
 
 
 def _reopen(path: str, labels: bool) -> FileArray:  # noqa: FBT001 - called by pickle, by position

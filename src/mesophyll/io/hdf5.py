@@ -46,7 +46,7 @@ def find(wanted: Wanted) -> Found:
         dataset = _named(file, wanted) if wanted.inner else _first(file, wanted)
         address = _Dataset(wanted.path, dataset.name, tuple(dataset.shape), dataset.dtype)
         axes = _axes(dataset)
-        return Found(address, f"HDF5, {dataset.name}", axes, _stated(dataset), notes=_notes(file))
+        return Found(address, f"HDF5, {dataset.name}", axes, _stated(dataset, axes), notes=_notes(file))
 
 
 def _named(file: Any, wanted: Wanted) -> Any:
@@ -93,11 +93,12 @@ def _axes(dataset: Any) -> str:
     return "".join(str(axis["key"]).upper() for axis in json.loads(tags)["axes"])
 
 
-def _stated(dataset: Any) -> Stated:
+def _stated(dataset: Any, axes: str) -> Stated:
     size = dataset.attrs.get("element_size_um")
     if size is None:
         return Stated()
-    lengths = [float(step) for step in np.atleast_1d(size)][-min(len(dataset.shape), 3) :]
+    ndim = sum(letter in "ZYX" for letter in axes) or min(len(dataset.shape), 3)
+    lengths = [float(step) for step in np.atleast_1d(size)][-ndim:]
     return stated(lengths, ["µm"] * len(lengths), "element_size_um")
 
 

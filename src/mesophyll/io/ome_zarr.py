@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from mesophyll.blocks import Region, shape_of
 from mesophyll.errors import FileError
 from mesophyll.io.base import Content, Found, Wanted
-from mesophyll.io.slabs import regions
+from mesophyll.io.slabs import SLAB_VOX, regions
 from mesophyll.io.units import Stated, stated
 from mesophyll.volume import Volume
 
@@ -88,10 +90,8 @@ def _placed(
     changes = [*level.get("coordinateTransformations", []), *multiscale.get("coordinateTransformations", [])]
     for change in changes:
         scale = np.asarray(change.get("scale", np.ones(len(axes))), float)
-        steps, origin = (
-            steps * scale,
-            origin * scale + np.asarray(change.get("translation", np.zeros(len(axes))), float),
-        )
+        shift = np.asarray(change.get("translation", np.zeros(len(axes))), float)
+        steps, origin = steps * scale, origin * scale + shift
     spatial = [place for place, axis in enumerate(axes) if str(axis["name"]).lower() in "zyx"]
     units = [str(axes[place].get("unit", "")) for place in spatial]
     if not any(units):
@@ -154,7 +154,7 @@ def _store(level: Any, region: Region, block: NDArray[Any]) -> None:
 def _write_next(group: zarr.Group, name: str, finer: Any, halved: tuple[int, ...], *, labels: bool) -> Any:
     shape = tuple(length // factor for length, factor in zip(finer.shape, halved, strict=True))
     level = _create(group, name, shape, finer.dtype)
-    for region in regions(shape, level.chunks):
+    for region in regions(shape, level.chunks, SLAB_VOX // math.prod(halved)):
         source = tuple(slice(axis.start * by, axis.stop * by) for axis, by in zip(region, halved, strict=True))
         _store(level, region, _reduced(finer[source], halved, labels=labels))
     return level
@@ -165,8 +165,10 @@ def _reduced(block: NDArray[Any], factors: tuple[int, ...], *, labels: bool) -> 
     if labels:
         every_second: NDArray[Any] = block[tuple(slice(None, None, factor) for factor in factors)]
         return every_second
-    split = [size for length, factor in zip(block.shape, factors, strict=True) for size in (length // factor, factor)]
-    mean = block.reshape(split).mean(axis=tuple(range(1, len(split), 2)), dtype=np.float32)
+    corners = itertools.product(*(range(factor) for factor in factors))
+    voxels = (block[tuple(map(slice, corner, block.shape, factors))] for corner in corners)
+    kind = np.result_type(block.dtype, np.float32)
+    mean: NDArray[Any] = sum((voxel.astype(kind) for voxel in voxels), np.zeros((), kind)) / math.prod(factors)
     coarser: NDArray[Any] = (np.rint(mean) if block.dtype.kind in "ui" else mean).astype(block.dtype)
     return coarser
 

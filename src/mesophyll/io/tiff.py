@@ -78,12 +78,11 @@ def _array(tif: Any, series: Any, path: Path) -> LazyArray:
 
 
 def _check_complete(tif: Any, series: Any, path: Path) -> None:
-    """Say where a file ends before its images do; raw stacks are checked by the memory map itself."""
+    """Say where a file ends before its images do: of a stack cut off, tifffile still shows the first one."""
     last = series.pages[len(series.pages) - 1]
     ends = [offset + count for page in (series.keyframe, last) if page for offset, count in _segments(page)]
-    images = (tif.imagej_metadata or {}).get("images", 1)
-    missing = series.dataoffset is None and images > len(tif.pages)
-    if missing or last is None or max(ends, default=0) > tif.filehandle.size:
+    promised = (tif.imagej_metadata or {}).get("images", 1)
+    if promised > series.size // series.keyframe.size or last is None or max(ends, default=0) > tif.filehandle.size:
         raise _cut_off(path)
 
 
