@@ -331,7 +331,7 @@ def test_a_dense_medium_is_as_grey_as_cells_and_has_a_face(slab):
     assert np.median(paganin[tissue == tissues.BACKGROUND]) == 119
     met = tissue == tissues.BACKGROUND
     face = met & ndimage.binary_dilation(tissue == tissues.UPPER_EPIDERMIS)
-    assert np.median(gridrec[face]) > 116 + 2
+    assert gridrec[face].mean() > 116 + 1.5
     _, in_air = scanner.image(*slab, rng(), PLAIN)
     assert np.median(in_air[met]) == 46
 

@@ -151,7 +151,7 @@ class Description:
 KINDS: dict[str, Description] = {
     "grape": Description("a grape leaf: one palisade layer, lobed spongy cells, a quarter of air"),
     "hard": Description(
-        "a dense grape leaf, noisier, where every second contact shows no wall",
+        "a dense grape leaf, noisier, where most contacts show no wall",
         Anatomy(porosity=(0.21, 0.25)),
         Optics(hidden=0.35, noise=(1.05, 2.25)),
     ),

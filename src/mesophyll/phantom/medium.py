@@ -24,22 +24,26 @@ def surround(
     """
     airy = rng.uniform() < optics.medium_is_air
     density[outside] = 0.0 if airy else 1.0
-    inside = ~outside
     if not airy:
         _trap(rng, density, outside, spacing_um)
     along, across = density.shape[0] * spacing_um[0], density.shape[2] * spacing_um[2]
-    count = rng.poisson(rng.uniform(0, optics.drops) * along * across / 10_000)
-    for _ in range(count):
-        k, i = int(rng.integers(density.shape[0])), int(rng.integers(density.shape[2]))
-        below = rng.uniform() < 0.3
-        size = rng.uniform(4.0, 12.0) * (rng.uniform(1, 4) if rng.uniform() < 0.3 else 1.0)
-        flat, sink = rng.uniform(0.4, 1.0), rng.uniform(-0.2, 0.9)
-        height = _face(inside[k, :, i], from_below=below)
-        if height is None:
-            continue
+    for _ in range(rng.poisson(rng.uniform(0, optics.drops) * along * across / 10_000)):
+        _drop(rng, density, outside, spacing_um, 1.0 if airy else 0.0)
+
+
+def _drop(
+    rng: np.random.Generator, density: Field, outside: NDArray[np.bool_], spacing_um: Spacing, value: float
+) -> None:
+    """Lay a bubble or a droplet on a face of the leaf, round or flat, more or less sunk in."""
+    k, i = int(rng.integers(density.shape[0])), int(rng.integers(density.shape[2]))
+    below = rng.uniform() < 0.3
+    size = rng.uniform(4.0, 12.0) * (rng.uniform(1, 4) if rng.uniform() < 0.3 else 1.0)
+    flat, sink = rng.uniform(0.4, 1.0), rng.uniform(-0.2, 0.9)
+    height = _face(~outside[k, :, i], from_below=below)
+    if height is not None:
         lift = size * flat * sink * (1 if below else -1)
         centre = (k * spacing_um[0], height * spacing_um[1] + lift, i * spacing_um[2])
-        _ellipsoid(density, outside, centre, (size, size * flat, size), spacing_um, 1.0 if airy else 0.0)
+        _ellipsoid(density, outside, centre, (size, size * flat, size), spacing_um, value)
 
 
 def _trap(rng: np.random.Generator, density: Field, outside: NDArray[np.bool_], spacing_um: Spacing) -> None:

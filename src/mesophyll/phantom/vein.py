@@ -21,6 +21,10 @@ from mesophyll.phantom.frame import Frame
 __all__ = ["Vein", "carve", "distance", "grow", "on_grid"]
 
 
+_Files = tuple[Floats, Floats, NDArray[np.uint8]]
+"""Files of cells: their seeds (files, 3), the lengths of their cells (files,) and their tissue (files,)."""
+
+
 class Section(NamedTuple):
     """A vein's cross-section and how it runs along the vein.
 
@@ -96,18 +100,12 @@ def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: fl
     core = size * np.array([rng.uniform(11.0, 16.0), rng.uniform(10.5, 14.0)])
     sheath = draw(rng, anatomy.sheath_um) * min(max(room / 113.0, 0.75), 1.0)
     depth = frame.upper_um + room * rng.uniform(0.48, 0.62)
-    parts = [_core(rng, anatomy, core), _ring(rng, core, sheath)]
+    cell = draw(rng, anatomy.sheath_length_um)
+    parts = [_core(rng, anatomy, core), _ring(rng, core, sheath, cell)]
     if extended:
         reach = np.array([frame.upper_um - depth - 4, frame.upper_um + room - depth + 4])
-        parts.append(_extensions(rng, core + sheath, reach, sheath))
-    seeds = np.concatenate([part[0] for part in parts])
-    lengths = np.concatenate([part[1] for part in parts])
-    tissue = np.repeat(
-        np.array([tissues.VEIN] + [tissues.BUNDLE_SHEATH] * 2, np.uint8)[: len(parts)], [len(p[0]) for p in parts]
-    )
-    lengths = lengths * np.where(
-        tissue == tissues.VEIN, draw(rng, anatomy.core_length_um), draw(rng, anatomy.sheath_length_um)
-    )
+        parts.append(_extensions(rng, core + sheath, reach, sheath, cell))
+    seeds, lengths, tissue = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Vein(
         place=np.array([deep / 2, lane * wide]),
         angle=angle,
@@ -124,34 +122,41 @@ def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: fl
     )
 
 
-def _core(rng: np.random.Generator, anatomy: Anatomy, half: Floats) -> tuple[Floats, Floats]:
+def _core(rng: np.random.Generator, anatomy: Anatomy, half: Floats) -> _Files:
     """Fill an ellipse with thin files, a few of them wide vessels."""
     width = draw(rng, anatomy.core_um)
     seeds = scatter(rng, -half, half, width)
     seeds = seeds[np.sum((seeds / half) ** 2, axis=1) < 1]
-    radius = 0.6 * width * np.where(rng.uniform(size=len(seeds)) < 0.15, 1.3, rng.uniform(0.85, 1.1, len(seeds)))
-    return np.column_stack([seeds, radius]), rng.uniform(0.75, 1.3, len(seeds))
+    count = len(seeds)
+    radius = 0.6 * width * np.where(rng.uniform(size=count) < 0.15, 1.3, rng.uniform(0.85, 1.1, count))
+    length = draw(rng, anatomy.core_length_um) * rng.uniform(0.75, 1.3, count)
+    return np.column_stack([seeds, radius]), length, np.full(count, tissues.VEIN, dtype=np.uint8)
 
 
-def _ring(rng: np.random.Generator, half: Floats, width: float) -> tuple[Floats, Floats]:
+def _ring(rng: np.random.Generator, half: Floats, width: float, length: float) -> _Files:
     """Lay one ring of files around the core."""
     middle = half + 0.5 * width
     count = max(int(np.pi * middle.sum() / width), 5)
     turn = (np.arange(count) + rng.uniform(-0.18, 0.18, count)) * 2 * np.pi / count + rng.uniform(0, 6)
     swing = rng.uniform(-0.12, 0.2, count) * width
     places = np.column_stack([np.cos(turn), np.sin(turn)]) * (middle + swing[:, None])
-    radius = 0.55 * width * rng.uniform(0.9, 1.2, count)
-    return np.column_stack([places, radius]), rng.uniform(0.7, 1.4, count)
+    return _sheath(rng, places, width, length)
 
 
-def _extensions(rng: np.random.Generator, outer: Floats, reach: Floats, width: float) -> tuple[Floats, Floats]:
+def _extensions(rng: np.random.Generator, outer: Floats, reach: Floats, width: float, length: float) -> _Files:
     """Lay files between the ring and both epidermes."""
     half = outer[0] * rng.uniform(0.55, 0.9)
     above = scatter(rng, [-half, min(reach[0], -outer[1] - 1)], [half, -outer[1]], 0.85 * width)
     below = scatter(rng, [-half, outer[1]], [half, max(reach[1], outer[1] + 1)], 0.85 * width)
-    seeds = np.concatenate([above, below])
-    radius = 0.55 * width * rng.uniform(0.8, 1.15, len(seeds))
-    return np.column_stack([seeds, radius]), rng.uniform(0.7, 1.4, len(seeds))
+    return _sheath(rng, np.concatenate([above, below]), width, length)
+
+
+def _sheath(rng: np.random.Generator, places: Floats, width: float, length: float) -> _Files:
+    """Make files of sheath cells at places (u, v)."""
+    count = len(places)
+    radius = 0.55 * width * rng.uniform(0.85, 1.2, count)
+    lengths = length * rng.uniform(0.7, 1.4, count)
+    return np.column_stack([places, radius]), lengths, np.full(count, tissues.BUNDLE_SHEATH, dtype=np.uint8)
 
 
 def _sway(rng: np.random.Generator, seeds: Floats) -> Floats:
