@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 
 from mesophyll import evaluation, traits
+from mesophyll.errors import LabelsError
 from mesophyll.io import Result, replacing
 from mesophyll.labels import check
 from mesophyll.progress import Progress, silent
@@ -51,6 +52,7 @@ def write(
     VolumeError
         Where the voxel size is not known.
     """
+    _check_alike(result)
     labels = check(result.labels.read(), result.labels.name)
     spacing_um = result.labels.known_spacing_um
     codes = None if tissue is None else tissue.read()
@@ -58,8 +60,8 @@ def write(
     scores = None if truth is None else evaluation.match(labels, truth.read(), tissue=codes)
     summary = numbers.summarise(table, labels, spacing_um, codes)
     parts = {
-        "title": sections.text(result.scan.name),
-        "lead": sections.text(numbers.in_words(summary)),
+        "title": sections.text(result.notes.get("scan", result.scan.name)),
+        "lead": sections.lead(numbers.in_words(summary), result.notes),
         "figures": sections.figures(summary),
         "slices": sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
         "charts": sections.charts(summary),
@@ -72,3 +74,12 @@ def write(
     css = (_HERE / "page.css").read_text(encoding="utf-8")
     with replacing(path) as partial:
         partial.write_text(page.substitute(parts, css=css), encoding="utf-8")
+
+
+def _check_alike(result: Result) -> None:
+    if result.scan.shape != result.labels.shape:
+        raise LabelsError(
+            f"{result.scan.name} has the shape {result.scan.shape}, {result.labels.name} {result.labels.shape}",
+            "labels have the shape of their scan",
+            "pass the labels of this scan",
+        )

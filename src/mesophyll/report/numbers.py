@@ -96,7 +96,7 @@ def median(values: pd.Series[Any]) -> float:
 
 
 def written(value: float, unit: str = "") -> str:
-    """Write a number with three digits that count, and its unit; a dash where there is none."""
+    """Write a number with at least three digits that count, and its unit; a dash where there is none."""
     if not math.isfinite(value):
         return _NOTHING
     digits = max(2 - math.floor(math.log10(abs(value))), 0) if value else 0

@@ -12,7 +12,7 @@ from mesophyll.report.numbers import Summary, median, written
 from mesophyll.report.slices import Plane
 from mesophyll.traits import COLUMNS
 
-__all__ = ["charts", "figures", "glossary", "made", "scores", "slices", "text", "tissues"]
+__all__ = ["charts", "figures", "glossary", "lead", "made", "scores", "slices", "text", "tissues"]
 
 _NAMES = {
     "volume_um3": "volume",
@@ -28,6 +28,14 @@ _NAMES = {
 def text(words: Any) -> str:
     """Escape words for HTML."""
     return html.escape(str(words), quote=True)
+
+
+def lead(words: str, notes: Mapping[str, Any]) -> str:
+    """Say what the page is about and, where the notes tell, which model found the cells, and when."""
+    model, date = notes.get("model"), str(notes.get("date", ""))[:10]
+    if not isinstance(model, Mapping) or "name" not in model:
+        return text(words)
+    return text(f"{words} Found by the model {model['name']}{f', {date}' if date else ''}.")
 
 
 def _section(name: str, title: str, note: str, body: str) -> str:

@@ -99,15 +99,15 @@ def _to_8_bit(grey: NDArray[Any]) -> NDArray[np.uint8]:
 def _drawn(labels: Labels, step_um: tuple[float, float]) -> NDArray[np.uint8]:
     """Paint cells into an RGBA picture, shape (H, W, 4): a light fill, and a line along the inner side of the edge."""
     finer = max(round(_OUTLINE_PIXELS / max(labels.shape)), 1)
-    cells = np.maximum(labels, 0).astype(np.uint32).repeat(finer, 0).repeat(finer, 1)
+    numbers, place = np.unique(np.maximum(labels, 0), return_inverse=True)
+    table = np.zeros((len(numbers), 4), np.uint8)
+    table[:, :3], table[numbers > 0, 3] = _colours(numbers), _FILL
+    cells = place.reshape(labels.shape).astype(np.uint32).repeat(finer, 0).repeat(finer, 1)
+    painted: NDArray[np.uint8] = table[cells]
     steps = tuple(step / finer for step in step_um)
-    inside_um = edt.edt(cells, anisotropy=steps, black_border=False, parallel=1)
     line_um = max(_OUTLINE * max(length * step for length, step in zip(cells.shape, steps, strict=True)), max(steps))
-    numbers, place = np.unique(cells, return_inverse=True)
-    rgba = np.zeros((len(numbers), 4), np.uint8)
-    rgba[:, :3], rgba[numbers > 0, 3] = _colours(numbers), _FILL
-    painted: NDArray[np.uint8] = rgba[place.reshape(cells.shape)]
-    painted[(cells > 0) & (inside_um <= line_um), 3] = _LINE
+    inside_um = edt.edt(cells + 1, anisotropy=steps, black_border=False, parallel=1)
+    painted[(painted[..., 3] > 0) & (inside_um <= line_um), 3] = _LINE
     return painted
 
 
@@ -123,7 +123,7 @@ def _colours(numbers: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _png(pixels: NDArray[np.uint8]) -> str:
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
