@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mesophyll import evaluate, io, segment
-from mesophyll.labels import split_pieces
+from mesophyll import Model, Volume, evaluate, io, segment
+from mesophyll.labels import Labels, split_pieces
 from mesophyll.model import load, save
 
 HERE = Path(__file__).parent
@@ -27,10 +27,10 @@ VALIDATE = [("grape", 31), ("hard", 41)]
 JUDGE = [("grape", 101), ("grape", 102), ("grape", 103), ("hard", 201)]
 SHAPES = {"learn": (208, 232, 208), "validate": (160, 232, 160), "judge": (192, 232, 192)}
 
-LIMITS = (
-    "Taught by synthetic leaves alone: two kinds, both after one species (grape). Veins larger than minor ones, stomata, crystals, "
-    "several palisade layers and grasses were never shown. Voxels from 0.1625 to about 1 µm; coarser ones lose the thin cells."
-)
+LIMITS = """
+Taught by synthetic leaves alone: two kinds, both after one species (grape). Large veins, stomata, crystals, several palisade
+layers and grasses were never shown. Voxels from 0.1625 to about 1 µm; in coarser ones the thin cells are lost.
+"""
 
 
 def main(names: list[str]) -> None:
@@ -74,41 +74,72 @@ def ship(name: str, judge: list[Path]) -> None:
     (target / "README.md").write_text(tell(name, card), encoding="utf-8")
 
 
-def score(model: Any, folder: Path) -> dict[str, Any]:
-    """Return the scores on a phantom: of the whole for a 3D model, of sections across all axes for a 2D one."""
+def score(model: Model, folder: Path) -> dict[str, Any]:
+    """Return the scores on each scan of a phantom: of the volume for a 3D model, of sections for a 2D one."""
     example = io.read_example(folder)
-    truth, tissue = example.labels.read(), example.tissue.read()
-    by_scan = {}
+    pair = volumes if model.network.ndim == 3 else sections
+    scores = {}
     for scan in example.scans:
-        if model.network.ndim == 3:
-            labels = segment(scan.read(), spacing_um=scan.known_spacing_um, model=model)
-            scores = evaluate(labels, truth, tissue=tissue)
-        else:
-            scores = evaluate(*sections(model, scan.read(), scan.known_spacing_um, truth, tissue)[:2], tissue=None)
-        found = scores.to_dict()
-        by_scan[Path(scan.name).stem] = {
-            key: found[key] for key in ("mAP", "mAP_interval", "AJI", "cells", "truth_cells")
-        } | {
-            "AP@0.5": found["AP"]["0.5"],
-            "tissue AP@0.5": {tissue: table["AP"]["0.5"] for tissue, table in found.get("tissue", {}).items()},
+        found = evaluate(*pair(model, scan, example.labels.read())).to_dict()
+        scores[Path(scan.name).stem] = {
+            key: found[key] for key in ("mAP", "mAP_interval", "AP", "AJI", "cells", "truth_cells")
         }
-        print(folder.name, scan.name, json.dumps(by_scan[Path(scan.name).stem]), flush=True)
-    return by_scan
+        print(folder.name, scan.name, found["mAP"], found["mAP_interval"], flush=True)
+    return scores
 
 
-def sections(
-    model: Any, scan: np.ndarray, spacing_um: tuple[float, ...], truth: np.ndarray, tissue: np.ndarray
-) -> tuple:
-    """Segment five sections across each axis; return labels and truth side by side, with numbers that do not meet."""
-    found, true = [], []
-    for axis in range(3):
-        rest = tuple(step for place, step in enumerate(spacing_um) if place != axis)
-        for place in np.linspace(0.1, 0.9, 5) * scan.shape[axis]:
-            labels = segment(scan.take(int(place), axis), spacing_um=rest, model=model)
-            pieces = split_pieces(truth.take(int(place), axis))
-            found.append(np.where(labels > 0, labels + sum(int(part.max()) for part in found), 0).ravel())
-            true.append(np.where(pieces > 0, pieces + sum(int(part.max()) for part in true), 0).ravel())
+def volumes(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
+    """Return the labels found in a volume, and the true ones."""
+    return segment(scan.read(), spacing_um=scan.known_spacing_um, model=model), truth
+
+
+def sections(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
+    """Return labels and truth of five sections across each axis, end to end; no number stands in two sections."""
+    found, true = [np.zeros(1, np.int32)], [np.zeros(1, np.int32)]
+    for axis, place in itertools.product(range(3), np.linspace(0.1, 0.9, 5)):
+        at = int(place * scan.shape[axis])
+        spacing = tuple(step for other, step in enumerate(scan.known_spacing_um) if other != axis)
+        labels = segment(scan.read().take(at, axis), spacing_um=spacing, model=model)
+        for parts, section in ((found, labels), (true, split_pieces(truth.take(at, axis)))):
+            parts.append(np.where(section > 0, section + max(int(part.max()) for part in parts), 0).ravel())
     return np.concatenate(found).astype(np.int32), np.concatenate(true).astype(np.int32)
+
+
+def tell(name: str, card: dict[str, Any]) -> str:
+    """Return the model's card as a page."""
+    plan = card["plan"]
+    rows = [
+        f"| {leaf} | {scan} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
+        f"{found['AP']['0.5']:.3f} | {found['AP']['0.8']:.3f} | {found['AJI']:.3f} | "
+        f"{found['cells']} / {found['truth_cells']} |"
+        for leaf, scans in card["scores"].items()
+        for scan, found in scans.items()
+    ]
+    what = "volumes" if plan["ndim"] == 3 else "sections (five across each axis)"
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            f"Finds cells in {plan['ndim']}D scans at voxels of {plan['spacing_um']} µm; others are resampled to that.",
+            "",
+            f"- **Taught by** synthetic leaves (kind and seed), as gridrec and as Paganin: {', '.join(card['data'])}.",
+            f"- **Stopped by** its loss on {', '.join(card['validation']['data'])}, which were not learnt from.",
+            f"- **Plan** `models/{name}.toml`, seed {plan['seed']}; it took {card['seconds'] / 60:.0f} minutes.",
+            f"- **Licence** {card['licence']}.",
+            "",
+            f"Scores on {what} of leaves that it never saw; mAP is the mean of TP / (TP + FP + FN) over IoU 0.1 to 0.9,",
+            "with the interval in which 95 % of resamplings of the cells lie.",
+            "",
+            "| leaf | scan | mAP | AP at 0.5 | AP at 0.8 | AJI | cells found / true |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "## Limits",
+            "",
+            card["limits"].strip(),
+            "",
+        ]
+    )
 
 
 if __name__ == "__main__":

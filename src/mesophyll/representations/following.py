@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-__all__ = ["follow", "follow_tensor"]
+__all__ = ["follow", "follow_tensor", "keep", "sample"]
 
 
 def follow(flow: NDArray[np.float32], inside: NDArray[np.bool_], passes: int) -> NDArray[np.float32]:
@@ -60,9 +60,20 @@ def _split(position: Any, length: Any) -> Any:
 def _carry(step: Any, inside: Any, moved: Any, voxel: Any) -> None:
     z, y, x = voxel
     depth, height, width = inside.shape
-    z0, wz = _split(z + step[0, z, y, x], depth)
-    y0, wy = _split(y + step[1, z, y, x], height)
-    x0, wx = _split(x + step[2, z, y, x], width)
+    tz, ty, tx = z + step[0, z, y, x], y + step[1, z, y, x], x + step[2, z, y, x]
+    dz, dy, dx = sample(step, inside, tz, ty, tx)
+    moved[0, z, y, x] = keep(tz + dz, depth) - z
+    moved[1, z, y, x] = keep(ty + dy, height) - y
+    moved[2, z, y, x] = keep(tx + dx, width) - x
+
+
+@numba.njit(cache=True)
+def sample(field: Any, inside: Any, z: Any, y: Any, x: Any) -> Any:
+    """Interpolate a field (3, Z, Y, X) at a position, between the voxels inside; 0 where none is."""
+    depth, height, width = inside.shape
+    z0, wz = _split(z, depth)
+    y0, wy = _split(y, height)
+    x0, wx = _split(x, width)
     total = sum_z = sum_y = sum_x = np.float32(0)
     for cz in range(min(2, depth)):
         for cy in range(min(2, height)):
@@ -70,17 +81,16 @@ def _carry(step: Any, inside: Any, moved: Any, voxel: Any) -> None:
                 if inside[z0 + cz, y0 + cy, x0 + cx]:
                     weight = (wz if cz else 1 - wz) * (wy if cy else 1 - wy) * (wx if cx else 1 - wx)
                     total += weight
-                    sum_z += weight * step[0, z0 + cz, y0 + cy, x0 + cx]
-                    sum_y += weight * step[1, z0 + cz, y0 + cy, x0 + cx]
-                    sum_x += weight * step[2, z0 + cz, y0 + cy, x0 + cx]
+                    sum_z += weight * field[0, z0 + cz, y0 + cy, x0 + cx]
+                    sum_y += weight * field[1, z0 + cz, y0 + cy, x0 + cx]
+                    sum_x += weight * field[2, z0 + cz, y0 + cy, x0 + cx]
     scale = np.float32(1) / total if total > 1e-6 else np.float32(0)
-    moved[0, z, y, x] = _keep(z + step[0, z, y, x] + scale * sum_z, depth) - z
-    moved[1, z, y, x] = _keep(y + step[1, z, y, x] + scale * sum_y, height) - y
-    moved[2, z, y, x] = _keep(x + step[2, z, y, x] + scale * sum_x, width) - x
+    return scale * sum_z, scale * sum_y, scale * sum_x
 
 
 @numba.njit(cache=True, inline="always")
-def _keep(position: Any, length: Any) -> Any:
+def keep(position: Any, length: Any) -> Any:
+    """Return the nearest position within the volume."""
     return min(max(position, np.float32(0)), np.float32(length - 1))
 
 

@@ -1,0 +1,19 @@
+"""Run all benchmarks, or those named: ``python -m benchmarks [decoding inference matching whole]``."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import decoding, inference, matching, whole
+
+BENCHMARKS = {"decoding": decoding, "inference": inference, "matching": matching, "whole": whole}
+
+
+def main(names: list[str]) -> None:
+    for name in names or BENCHMARKS:
+        print(f"\n{name}: {(BENCHMARKS[name].__doc__ or '').splitlines()[0]}")
+        for line in BENCHMARKS[name].measure():
+            print(f"  {line}", flush=True)
+
+
+main(sys.argv[1:])
