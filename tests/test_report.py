@@ -17,7 +17,8 @@ from PIL import Image
 
 from mesophyll import io, tissues
 from mesophyll.errors import FileError, LabelsError, VolumeError
-from mesophyll.report import charts, flat, numbers, slices, write
+from mesophyll.notes import flat
+from mesophyll.report import charts, numbers, slices, write
 from mesophyll.volume import Volume
 
 

@@ -12,6 +12,7 @@ from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.outputs import check_output
 from mesophyll.cli.screen import say, show
 from mesophyll.cli.verb import verb
+from mesophyll.notes import flat
 
 __all__ = ["convert", "info", "register"]
 
@@ -32,7 +33,6 @@ def register(app: typer.Typer) -> None:
 def info(scan: Annotated[Path, typer.Argument(help="A file or a folder of slices.")]) -> None:
     """Tell what a file holds, without loading it."""
     from mesophyll.io import describe
-    from mesophyll.report.provenance import flat
 
     found = describe(scan)
     notes = found.pop("notes")

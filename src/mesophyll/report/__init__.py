@@ -9,13 +9,13 @@ from mesophyll import evaluation, traits
 from mesophyll.errors import LabelsError
 from mesophyll.io import Result, replacing
 from mesophyll.labels import check
+from mesophyll.notes import flat
 from mesophyll.progress import Progress, silent
 from mesophyll.report import numbers, sections
-from mesophyll.report.provenance import flat
 from mesophyll.report.slices import planes
 from mesophyll.volume import Volume
 
-__all__ = ["flat", "write"]
+__all__ = ["write"]
 
 _HERE = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""How a result was made, as lines to read: nested notes made flat."""
+"""Notes: the table that travels with a result and tells how it was made, as lines to read."""
 
 from __future__ import annotations
 
