@@ -37,9 +37,9 @@ class SegmentationPlan:
     Parameters
     ----------
     tile_2d, tile_3d
-        Side of the pieces that pass through the network, in voxels of the model; a multiple of 16.
+        Greatest side of the pieces that pass through the network, in voxels of the model.
     overlap
-        Of neighbouring tiles, over which one fades into the other.
+        Of neighbouring tiles, at least, over which one fades into the other.
     block
         Side of the pieces in which cells are found.
     block_halo
@@ -53,8 +53,8 @@ class SegmentationPlan:
     """
 
     tile_2d: int = 512
-    tile_3d: int = 128
-    overlap: int = 32
+    tile_3d: int = 160
+    overlap: int = 24
     block: int = 224
     block_halo: int = 32
     agreement: float = 0.5
@@ -64,10 +64,10 @@ class SegmentationPlan:
     def __post_init__(self) -> None:
         for name in ("tile_2d", "tile_3d"):
             side = getattr(self, name)
-            if side <= 0 or side % 16 or side < 2 * self.overlap:
+            if side <= 0 or self.overlap < 0 or side < 2 * self.overlap:
                 raise SettingsError(
                     f"{name} = {side} with overlap = {self.overlap}",
-                    "a tile's side is a multiple of 16 and at least twice the overlap",
+                    "an overlap is not negative, and a tile's side is at least twice that",
                     f"correct {name} or overlap",
                 )
         if self.block <= 0 or self.block_halo < 0 or not 0 < self.agreement < 1:
@@ -181,9 +181,9 @@ def _tiles(shape: tuple[int, ...], side: int, overlap: int) -> Iterator[tuple[Re
 
 
 def _spans(length: int, side: int, overlap: int) -> list[tuple[slice, NDArray[np.float32]]]:
-    """Cut an axis into overlapping spans of one length, evenly spread, with ramps that add up to one."""
+    """Cut an axis into the fewest spans, as short as these can be, with ramps over their overlaps that add up to one."""
     count = max(-(-(length - overlap) // (side - overlap)), 1)
-    side = min(side, length)
+    side = -(-(length + (count - 1) * overlap) // count)
     starts = [round(place * (length - side) / max(count - 1, 1)) for place in range(count)]
     places = np.arange(length)
     rises = [np.clip(np.minimum(places - start + 1, start + side - places), 0, overlap + 1) for start in starts]
