@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from mesophyll import __version__
@@ -21,12 +23,15 @@ from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table
 from mesophyll.settings import to_dict
-from mesophyll.volume import resample
+from mesophyll.volume import Volume, resample
 
 if TYPE_CHECKING:
     from mesophyll.io import Example
 
 __all__ = ["TrainingPlan", "split", "train"]
+
+HELD_BYTES = 2**31
+"""Scans and labels up to this in all are held in memory while training; what is beyond it is read piece by piece."""
 
 
 def train(
@@ -58,7 +63,8 @@ def train(
     plan = plan or TrainingPlan()
     _check_fresh(Path(folder), resume=resume)
     representation = from_table(plan.representation)
-    learn, judge = split([_source(example, plan) for example in examples], plan)
+    room = Room(HELD_BYTES)
+    learn, judge = split([_source(example, plan, room) for example in examples], plan)
     make_folder(folder)
     torch.manual_seed(plan.seed)
     network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
@@ -86,9 +92,24 @@ def _check_fresh(folder: Path, *, resume: bool) -> None:
         )
 
 
-def _source(example: Example, plan: TrainingPlan) -> Source:
-    images = tuple(Image.of(scan, plan.spacing_um, plan.intensity) for scan in example.scans)
-    labels = resample(example.labels, (plan.spacing_um,) * example.labels.ndim, nearest=True)
+class Room:
+    """Keeps arrays in memory as long as there is room: patches are cut across the pages of files, thousands of times."""
+
+    def __init__(self, free_bytes: int) -> None:
+        self.free_bytes = free_bytes
+
+    def hold(self, volume: Volume) -> Volume:
+        """Return the volume, read if it fits in what is left, lazy as it is if not."""
+        needed = math.prod(volume.shape) * np.dtype(volume.data.dtype).itemsize
+        if needed > self.free_bytes:
+            return volume
+        self.free_bytes -= needed
+        return replace(volume, data=volume.read())
+
+
+def _source(example: Example, plan: TrainingPlan, room: Room) -> Source:
+    images = tuple(Image.of(room.hold(scan), plan.spacing_um, plan.intensity) for scan in example.scans)
+    labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, nearest=True)
     return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
 
 
