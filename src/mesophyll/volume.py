@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -102,8 +103,8 @@ class Volume:
 
 
 def check_spacing(spacing_um: float | Sequence[float], ndim: int) -> Spacing:
-    """Return one positive edge length for each axis; a single number stands for all of them."""
-    given = [spacing_um] * ndim if isinstance(spacing_um, float | int) else list(spacing_um)
+    """Return one positive edge length for each axis; a single number, NumPy's too, stands for all of them."""
+    given = [spacing_um] * ndim if isinstance(spacing_um, Real) else list(spacing_um)  # type: ignore[arg-type]
     spacing = tuple(float(step) for step in given)
     if len(spacing) != ndim or not all(math.isfinite(step) and step > 0 for step in spacing):
         raise VolumeError(
@@ -145,6 +146,8 @@ class Resampled:
         places = [
             _centres(axis, new, old) for axis, new, old in zip(region, self.shape, self.source.shape, strict=True)
         ]
+        if not all(map(len, places)):
+            return np.empty([len(place) for place in places], self.dtype)
         return self._nearest(places) if self.nearest else self._linear(places)
 
     def _nearest(self, places: list[NDArray[Any]]) -> NDArray[Any]:
@@ -175,8 +178,7 @@ class Resampled:
 
 def _centres(region: slice, new: int, old: int) -> NDArray[Any]:
     """Where the new voxels' centres lie among the old ones; both cover the same length."""
-    start, stop, _ = region.indices(new)
-    return (np.arange(start, stop) + 0.5) * (old / new) - 0.5
+    return (np.arange(new)[region] + 0.5) * (old / new) - 0.5
 
 
 def _interpolate(block: NDArray[np.float32], place: NDArray[Any], axis: int) -> NDArray[np.float32]:
