@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from mesophyll.blocks import Region
-from mesophyll.errors import FileError, MesophyllError, ModelError, VolumeError
+from mesophyll.errors import FileError, MesophyllError, ModelError, SettingsError, VolumeError
 from mesophyll.io import replacing
 from mesophyll.network import Network, ResidualUNet
 from mesophyll.representations import Representation, from_table, to_table
@@ -54,6 +54,14 @@ class Intensity:
     low: float = 1.0
     high: float = 99.0
     clip: tuple[float, float] = (-1.0, 2.0)
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.low < self.high <= 100 and self.clip[0] < self.clip[1]):
+            raise SettingsError(
+                f"low = {self.low}, high = {self.high}, clip = {self.clip}",
+                "percentiles lie between 0 and 100, and low is less than high; so it is with the range clipped to",
+                "correct the intensity",
+            )
 
     def measure(self, volume: Volume) -> tuple[float, float]:
         """Return the grey values of the two percentiles, from an even sample of the scan."""

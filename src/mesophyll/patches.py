@@ -6,6 +6,7 @@ interpolated. Everything random comes from the generator that is passed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
+from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, split_pieces
 from mesophyll.model import Image
 from mesophyll.volume import LazyArray
@@ -26,6 +28,10 @@ MIN_CELL_SHARE = 0.05
 """A patch with fewer cell voxels than this is drawn anew, a few times: bare medium teaches little."""
 
 _DRAWS = 4
+
+_MOST = {"turn": 1.0, "blur": 1.0, "contrast": 1.0} | dict.fromkeys(
+    ("brightness", "gamma", "noise", "shading"), math.inf
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,16 @@ class Augmentation:
     noise: float = 0.08
     blur: float = 0.2
     shading: float = 0.1
+
+    def __post_init__(self) -> None:
+        low, high = self.zoom
+        if not 0 < low <= high:
+            raise SettingsError(f"zoom = {self.zoom}", "factors are above 0, the smallest first", "correct zoom")
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise SettingsError(
+                    f"{name} = {getattr(self, name)}", f"{name} lies between 0 and {most:g}", f"correct {name}"
+                )
 
 
 def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Generator) -> Patch:

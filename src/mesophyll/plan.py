@@ -12,6 +12,18 @@ from mesophyll.patches import Augmentation
 
 __all__ = ["TrainingPlan"]
 
+_ABOVE_0 = (
+    "levels",
+    "batch",
+    "accumulate",
+    "epochs",
+    "steps",
+    "validation_patches",
+    "workers",
+    "spacing_um",
+    "rate",
+)
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -77,6 +89,9 @@ class TrainingPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in _ABOVE_0:
+            if not getattr(self, name) > 0:  # this way round, for NaN
+                raise SettingsError(f"{name} = {getattr(self, name)}", f"{name} is above 0", f"correct {name}")
         stride = 2 ** (self.levels - 1)
         if self.patch <= 0 or self.patch % stride:
             raise SettingsError(
@@ -84,16 +99,9 @@ class TrainingPlan:
                 f"a network of {self.levels} levels needs a multiple of {stride}",
                 "correct patch",
             )
-        for name in (
-            "levels",
-            "batch",
-            "accumulate",
-            "epochs",
-            "steps",
-            "validation_patches",
-            "workers",
-            "spacing_um",
-            "rate",
-        ):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"{name} = {getattr(self, name)}", f"{name} is above 0", f"correct {name}")
+        if not 0 < self.held_out < 1:
+            raise SettingsError(
+                f"held_out = {self.held_out}",
+                "a share between 0 and 1 leaves something to learn from and something to judge on",
+                "correct held_out",
+            )

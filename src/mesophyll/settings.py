@@ -31,6 +31,8 @@ def from_dict(kind: type[T], table: Mapping[str, Any], name: str = "settings") -
     SettingsError
         On an unknown key (naming the nearest one) and on a value of the wrong type or out of range.
     """
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{name} = {table!r}", "settings are a table of keys and values", f"correct {name}")
     _reject_unknown(kind, table, name)
     try:
         return pydantic.TypeAdapter(kind).validate_python(dict(table))
