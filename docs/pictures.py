@@ -1,0 +1,75 @@
+"""Draw the pictures of the documentation: ``python docs/pictures.py`` (a minute). Those of real scans are not made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot
+from numpy.typing import NDArray
+
+from mesophyll.labels import Labels, outlines, split_pieces
+from mesophyll.phantom import Phantom, make
+from mesophyll.representations import Flows
+from mesophyll.representations.flows import TARGETS
+
+IMAGES = Path(__file__).parent / "images"
+
+SEED, SHAPE, SPACING_UM = 12, (96, 240, 320), 0.65
+AT = 48
+"""The section that is shown, across Z."""
+
+
+def main() -> None:
+    """Write all of them."""
+    mpl.use("agg")
+    pyplot.rcParams |= {"font.size": 9, "figure.dpi": 150, "savefig.bbox": "tight", "savefig.pad_inches": 0.03}
+    leaf = make(SEED, shape=SHAPE, spacing_um=SPACING_UM)
+    scans(leaf)
+    targets(leaf)
+
+
+def scans(leaf: Phantom) -> None:
+    """Show both reconstructions and the true cells, with a bar of 50 µm."""
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    pictures = {
+        "gridrec": leaf.gridrec[AT],
+        "Paganin": leaf.paganin[AT],
+        "the true cells, on gridrec": painted(leaf.gridrec[AT], leaf.labels[AT]),
+    }
+    for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
+        axis.imshow(picture, cmap="gray", interpolation="nearest")
+        axis.set_title(title)
+        axis.axis("off")
+    right, low = SHAPE[2] - 12, SHAPE[1] - 12
+    axes[0].plot([right - 50 / SPACING_UM, right], [low, low], color="white", linewidth=3, solid_capstyle="butt")
+    axes[0].text(right - 25 / SPACING_UM, low - 6, "50 µm", color="white", ha="center")
+    figure.savefig(IMAGES / "phantom.png")
+
+
+def painted(grey: NDArray[np.uint8], labels: Labels) -> NDArray[np.float64]:
+    """Return the picture, shape (Y, X, 3), with each cell in a light colour of its own and its outline in full."""
+    hues = (labels * 0.618034) % 1
+    colours = mpl.colormaps["hsv"](hues)[..., :3]
+    share = np.where(outlines(labels), 0.9, np.where(labels > 0, 0.25, 0.0))[..., None]
+    return np.asarray((1 - share) * (grey / 255)[..., None] + share * colours)
+
+
+def targets(leaf: Phantom) -> None:
+    """Show the flow of each target on the same few spongy cells, in 2D."""
+    cells = split_pieces(leaf.labels[AT, 120:176, 110:190])
+    figure, axes = pyplot.subplots(1, len(TARGETS), figsize=(12, 3.1), layout="constrained")
+    for axis, target in zip(axes, TARGETS, strict=True):
+        _, down, right = Flows(target=target).encode(cells)
+        inside = cells > 0
+        axis.imshow(painted(np.full(cells.shape, 235, np.uint8), cells), interpolation="nearest")
+        y, x = (index[::2, ::2][inside[::2, ::2]] for index in np.indices(cells.shape))
+        axis.quiver(x, y, right[y, x], down[y, x], angles="xy", scale_units="xy", scale=0.6, width=0.0025)
+        axis.set_title(target)
+        axis.axis("off")
+    figure.savefig(IMAGES / "targets.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""What the code tells about itself, as Markdown: tables that would be wrong one day if a person had written them.
+
+A page asks for one with a comment, ``<!-- told by the code: traits -->``, which is replaced when the page is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, get_args
+
+from typer.main import get_command
+
+from mesophyll import phantom, tissues
+from mesophyll.cli import app
+from mesophyll.device import Device
+from mesophyll.inference import SegmentationPlan
+from mesophyll.io import FORMATS
+from mesophyll.model import shipped
+from mesophyll.representations import REPRESENTATIONS, Flows
+from mesophyll.representations.flows import TARGETS
+from mesophyll.settings import to_dict
+from mesophyll.training import TrainingPlan
+from mesophyll.traits import COLUMNS
+
+__all__ = ["TOLD", "fill", "filled", "verbs"]
+
+_CHOICES = {"--device": get_args(Device)}
+"""What options without a name for their value take."""
+
+_COMMON = ("quiet", "debug")
+"""Options of every verb: the page tells them once."""
+
+_MARK = re.compile(r"<!-- told by the code: ([\w ]+) -->")
+
+
+def fill(_app: object, _page: str, source: list[str]) -> None:
+    """Fill in a page that Sphinx has read."""
+    source[0] = filled(source[0])
+
+
+def filled(page: str) -> str:
+    """Replace each comment by what it asks for."""
+    return _MARK.sub(lambda mark: TOLD[mark[1]](), page)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def formats() -> str:
+    """Tell what can be read and written."""
+    suffixes: dict[tuple[str, bool], list[str]] = {}
+    for suffix, kind in FORMATS.items():
+        suffixes.setdefault((kind.name, kind.writable), []).append(f"`{suffix}`")
+    rows = [(name, ", ".join(found), "yes", "yes" if writes else "") for (name, writes), found in suffixes.items()]
+    return _table(
+        ["format", "suffix", "read", "written"], [*rows, ("Folder of slices, TIFF or PNG", "a folder", "yes", "")]
+    )
+
+
+def traits() -> str:
+    """Tell what each column of a table of cells means."""
+    rows = [(f"`{name}`", column.unit or "-", column.definition, column.source) for name, column in COLUMNS.items()]
+    return _table(["column", "unit", "definition", "made from"], rows)
+
+
+def tissue_codes() -> str:
+    """Tell which number stands for which tissue."""
+    return _table(["code", "tissue"], tissues.TISSUES.items())
+
+
+def ceilings() -> str:
+    """Tell what each target of the flows can reach at best, in the order of the code."""
+    rows = [(f"`{target}`", f"{Flows(target=target).ceiling:.2f}") for target in TARGETS]
+    return _table(["target", "ceiling: cells found at IoU 0.8 from a perfect output"], rows)
+
+
+def methods() -> str:
+    """Tell the representations by name, each with the first line of its docstring."""
+    rows = [
+        (f"`{name}`", f"`{kind.__name__}`", str(kind.__doc__).splitlines()[0]) for name, kind in REPRESENTATIONS.items()
+    ]
+    return _table(["name in a plan", "class", "what it is"], rows)
+
+
+def kinds() -> str:
+    """Tell the kinds of synthetic leaf, and the ranges of anatomy and optics in which they differ or not."""
+    named = {name: asdict(kind.anatomy) | asdict(kind.optics) for name, kind in phantom.KINDS.items()}
+    rows = [
+        (f"`{key}`", *(_range(values[key]) for values in named.values()))
+        for key in next(iter(named.values()))
+        if key != "walls_seen"
+    ]
+    told = "\n".join(f"- `{name}`: {kind.summary}." for name, kind in phantom.KINDS.items())
+    return f"{told}\n\n{_table(['setting', *named], rows)}"
+
+
+def _range(value: object) -> str:
+    return f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
+
+
+def walls() -> str:
+    """Tell how often a wall of each tissue shows."""
+    seen = phantom.KINDS["grape"].optics.walls_seen
+    return _table(
+        ["tissue", "share of its walls that show"], [(tissues.name_of(code), share) for code, share in seen.items()]
+    )
+
+
+def cards() -> str:
+    """Tell the cards of the shipped models, as sections of a page."""
+    pages = [folder / "README.md" for folder in shipped().values()]
+    found = [page.read_text(encoding="utf-8") for page in pages if page.exists()]
+    return "\n".join(re.sub(r"^#", "##", page, flags=re.MULTILINE) for page in found) or (
+        "No model comes with the copy of the package that this page was built from."
+    )
+
+
+def plan_of(kind: type[Any]) -> Callable[[], str]:
+    """Return what tells a plan's defaults, as the TOML file that would say the same."""
+    return lambda: "```text\n" + "\n".join(_toml(to_dict(kind()))) + "\n```"
+
+
+def _toml(table: dict[str, Any]) -> Iterator[str]:
+    parts = {key: value for key, value in table.items() if isinstance(value, dict)}
+    yield from (f"{key} = {_value(value)}" for key, value in table.items() if key not in parts)
+    for name, part in parts.items():
+        yield f"\n[{name}]"
+        yield from _toml(part)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def verbs() -> str:
+    """Tell every verb of the command line: usage, arguments, options, examples."""
+    return "\n\n".join(_verb(name, command) for name, command in get_command(app).commands.items())
+
+
+def _verb(name: str, command: Any) -> str:
+    params = [param for param in command.params if param.name not in _COMMON]
+    needed = [_named(param, short=True) for param in params if param.required]
+    examples = re.findall(r"^ *(mesophyll .+)$", command.epilog, re.MULTILINE)
+    parts = [
+        f"## {name}\n\n{command.help}\n",
+        f"```text\nmesophyll {' '.join([name, *needed, '[OPTIONS]'])}\n```",
+        _table(["argument or option", ""], [(f"`{_named(param)}`", param.help) for param in params]) if params else "",
+        "Examples:\n\n```text\n" + "\n".join(examples) + "\n```",
+    ]
+    return "\n\n".join(parts)
+
+
+def _named(param: Any, *, short: bool = False) -> str:
+    """Return an option with what it takes, or an argument's name."""
+    if not param.opts[0].startswith("-"):
+        return str(param.metavar or param.name.upper())
+    takes = [] if param.is_flag else [param.metavar or "|".join(_CHOICES[param.opts[0]])]
+    return " ".join([param.opts[-1] if short else ", ".join(reversed(param.opts)), *takes])
+
+
+TOLD: dict[str, Callable[[], str]] = {
+    "formats": formats,
+    "traits": traits,
+    "tissues": tissue_codes,
+    "ceilings": ceilings,
+    "methods": methods,
+    "kinds": kinds,
+    "walls": walls,
+    "cards": cards,
+    "segmentation plan": plan_of(SegmentationPlan),
+    "training plan": plan_of(TrainingPlan),
+    "verbs": verbs,
+}
+"""What a page may ask for."""
