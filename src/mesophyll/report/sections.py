@@ -89,8 +89,8 @@ def slices(planes: Sequence[Plane]) -> str:
         f"<figcaption><b>{text(plane.title)}</b> {plane.cells} cells</figcaption></figure>"
         for plane in planes
     )
-    note = "Every cell has a colour of its own; the same slice without them stands beside it."
-    return _section("slices", "Slices", note, shown)
+    note = "Every cell has a colour of its own; beside it the scan alone."
+    return _section("slices", "Slices" if len(planes) > 1 else "Image", note, shown)
 
 
 def charts(summary: Summary) -> str:
@@ -149,7 +149,10 @@ def scores(found: Scores) -> str:
         for key in map(str, THRESHOLDS)
     ]
     by_tissue = [
-        {name.replace("_", " "): f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()}
+        {
+            name.replace("_", " ").replace("@", " @"): f"{value:.3f}" if isinstance(value, float) else value
+            for name, value in row.items()
+        }
         for row in found.table()
     ]
     note = f"{counts.cells:,} cells found, {counts.truth_cells:,} true ones."
