@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -15,6 +15,10 @@ Device = Literal["auto", "cpu", "cuda"]
 
 def pick(device: Device) -> torch.device:
     """Return the device asked for; ``auto`` takes the GPU where there is one."""
+    if device not in get_args(Device):
+        raise SettingsError(
+            f"device = {device!r}", f"the devices are {', '.join(get_args(Device))}", "pass one of these"
+        )
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
             "the device is cuda, and torch finds no GPU",
