@@ -216,7 +216,12 @@ def test_shares_and_ranges_of_an_augmentation_are_such(wrong):
 @pytest.mark.parametrize("name", ["tile_2d", "tile_3d"])
 @pytest.mark.parametrize("side", [0, -16, 63])
 def test_a_tile_is_at_least_twice_the_overlap(name, side):
-    complaint(SettingsError, lambda: SegmentationPlan(**{name: side}), f"{name} = {side} with overlap = 32", "twice")
+    complaint(
+        SettingsError,
+        lambda: SegmentationPlan(overlap=32, **{name: side}),
+        f"{name} = {side} with overlap = 32",
+        "twice",
+    )
 
 
 def test_tiles_do_not_leave_gaps():
