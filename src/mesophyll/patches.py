@@ -24,10 +24,7 @@ from mesophyll.volume import LazyArray
 
 __all__ = ["Augmentation", "Patch", "Source", "augment", "sample"]
 
-MIN_CELL_SHARE = 0.05
-"""A patch with fewer cell voxels than this is drawn anew, a few times: bare medium teaches little."""
-
-_DRAWS = 4
+_DRAWS = 8  # a patch in which nobody labelled anything teaches nothing and is drawn anew, so often at most
 
 _MOST = {"turn": 1.0, "blur": 1.0, "contrast": 1.0} | dict.fromkeys(
     ("brightness", "gamma", "noise", "shading"), math.inf
@@ -131,8 +128,7 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
     image = source.images[int(rng.integers(len(source.images)))]
     for _ in range(_DRAWS):
         region = _draw(source.within, sides, rng)
-        core = np.asarray(source.labels[_cut(region, source.labels.shape)])
-        if (core > 0).mean() >= MIN_CELL_SHARE:
+        if (np.asarray(source.labels[_cut(region, source.labels.shape)]) != UNKNOWN).any():
             break
     flat = tuple(axis for axis, side in enumerate(sides) if side == 1)
     wide = tuple(
