@@ -90,7 +90,7 @@ class Flows(Representation):
 
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Return foreground (0 or 1) and flow (at most 1 long, in voxels), shape (1 + ndim, *S)."""
-        volume = _as_volume(np.maximum(labels_S, 0))
+        volume = _as_volume(np.ascontiguousarray(np.maximum(labels_S, 0)))  # of another layout, all is compiled anew
         cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
         cells = cells.reshape(volume.shape).astype(np.int32)
         target = np.empty((1 + labels_S.ndim, *volume.shape), np.float32)
@@ -125,7 +125,7 @@ class Flows(Representation):
             moved = follow_tensor(step, inside_tensor, self.passes).cpu().numpy()
             inside = inside_tensor.cpu().numpy()
         else:
-            inside = (output_CS[0] > self.threshold).reshape(volume)
+            inside = np.ascontiguousarray(output_CS[0] > self.threshold).reshape(volume)
             flow = np.zeros((3, *volume), np.float32)
             flow[-len(spatial) :] = output_CS[1:].reshape(-1, *volume)
             moved = follow(flow, inside, self.passes)
