@@ -50,12 +50,12 @@ def resampled(draw):
 
 @settings(max_examples=30, deadline=None)
 @given(resampled(), st.booleans())
-def test_a_region_read_on_its_own_is_that_region_of_the_whole(case, nearest):
+def test_a_region_read_on_its_own_is_that_region_of_the_whole(case, labels):
     array, shape, region = case
-    view = Resampled(array, shape, nearest=nearest)
+    view = Resampled(array, shape, labels=labels)
     whole = view[(slice(None),) * array.ndim]
     assert whole.shape == shape
-    assert whole.dtype == view.dtype == (np.uint8 if nearest else np.float32)
+    assert whole.dtype == view.dtype == (np.uint8 if labels else np.float32)
     np.testing.assert_allclose(view[region], whole[region], rtol=1e-5, atol=1e-3)
 
 
@@ -69,25 +69,31 @@ def test_grey_values_are_those_of_a_low_pass_and_linear_interpolation(case):
 
 @settings(max_examples=20, deadline=None)
 @given(resampled())
-def test_labels_take_the_voxel_whose_centre_is_nearest(case):
+def test_labels_take_what_weighs_most_in_a_linear_interpolation(case):
     array, shape, region = case
-    labels = array.astype(np.int32)
-    found = Resampled(labels, shape, nearest=True)[region]
-    places = [np.arange(span.start, span.stop) for span in region]
-    for index in np.ndindex(found.shape):
-        centre = [
-            (axis[at] + 0.5) * old / new - 0.5
-            for axis, at, old, new in zip(places, index, labels.shape, shape, strict=True)
-        ]
-        around = np.abs(np.indices(labels.shape) - np.reshape(centre, (-1, *[1] * labels.ndim)))
-        nearest = labels[np.all(around <= 0.5 + 1e-9, axis=0)] if around.size else []
-        edge = [min(max(place, 0), length - 1) for place, length in zip(centre, labels.shape, strict=True)]
-        assert found[index] in nearest or found[index] == labels[tuple(map(round, edge))]
+    labels = array.astype(np.int32) % 4 - 1
+    places = [
+        np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+        for new, old in zip(shape, labels.shape, strict=True)
+    ]
+    grid = np.meshgrid(*places, indexing="ij")
+    votes = np.array([ndimage.map_coordinates((labels == number) * 1.0, grid, order=1) for number in range(-1, 3)])
+    found = Resampled(labels, shape, labels=True)[region]
+    cast = np.take_along_axis(votes[(slice(None), *region)], found[None] + 1, axis=0)[0]
+    np.testing.assert_allclose(cast, votes.max(axis=0)[region], atol=1e-4)
+
+
+def test_the_outline_of_a_ball_stays_smooth_at_finer_voxels():
+    distance = np.linalg.norm(np.indices((16, 16, 16)) - 7.5, axis=0)
+    fine = np.linalg.norm(np.indices((64, 64, 64)) - 31.5, axis=0) / 4
+    found = Resampled((distance < 6).astype(np.int32), (64, 64, 64), labels=True)[(slice(None),) * 3]
+    blocks = (distance < 6).repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    assert (found != (fine < 6)).sum() < 0.7 * (blocks != (fine < 6)).sum()
 
 
 def test_labels_of_a_region_hold_no_new_numbers():
     labels = np.random.default_rng(0).choice([-1, 0, 7, 70000], (9, 11)).astype(np.int32)
-    found = Resampled(labels, (25, 30), nearest=True)[(slice(3, 20), slice(0, 30))]
+    found = Resampled(labels, (25, 30), labels=True)[(slice(3, 20), slice(0, 30))]
     assert set(np.unique(found)) <= {-1, 0, 7, 70000}
 
 

@@ -134,7 +134,7 @@ def segment_volume(
     decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     same = image.shape == volume.shape
     return replace(
-        volume, data=labels if same else Resampled(labels, volume.shape, nearest=True), name=f"cells of {volume.name}"
+        volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
     )
 
 

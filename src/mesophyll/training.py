@@ -109,7 +109,7 @@ class Room:
 
 def _source(example: Example, plan: TrainingPlan, room: Room) -> Source:
     images = tuple(Image.of(room.hold(scan), plan.spacing_um, plan.intensity) for scan in example.scans)
-    labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, nearest=True)
+    labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, labels=True)
     return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
 
 

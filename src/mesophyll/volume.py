@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +18,8 @@ from mesophyll.blocks import Region
 from mesophyll.errors import VolumeError
 
 __all__ = ["LazyArray", "Resampled", "Spacing", "Volume", "check_spacing", "resample"]
+
+_ROUNDING = 1e-6  # votes that differ by less are equal
 
 Spacing = tuple[float, ...]
 """The edge lengths of a voxel in µm, one for each axis, in the order (Z, Y, X)."""
@@ -120,8 +124,9 @@ class Resampled:
     """A lazy array seen at another voxel size: any region of it is computed when it is read.
 
     Grey values are interpolated linearly, after a Gaussian low-pass where the new voxels are coarser (so that fine
-    noise is averaged and not aliased). Labels (``nearest=True``) take the nearest voxel. A region read on its own
-    equals the same region of the whole.
+    noise is averaged and not aliased). Of labels, each new voxel takes the one that weighs most in the same linear
+    interpolation: outlines stay smooth where voxels become finer. A region read on its own equals the same region of
+    the whole.
 
     Parameters
     ----------
@@ -129,18 +134,18 @@ class Resampled:
         The array, shape (Y, X) or (Z, Y, X).
     shape
         The new number of voxels along each axis.
-    nearest
-        Take the nearest voxel, for labels.
+    labels
+        The source holds labels, not grey values.
     """
 
     source: LazyArray
     shape: tuple[int, ...]
-    nearest: bool = False
+    labels: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The source's for labels, float32 for grey values."""
-        return np.dtype(self.source.dtype) if self.nearest else np.dtype(np.float32)
+        return np.dtype(self.source.dtype) if self.labels else np.dtype(np.float32)
 
     def __getitem__(self, region: Region) -> NDArray[Any]:
         places = [
@@ -148,16 +153,22 @@ class Resampled:
         ]
         if not all(map(len, places)):
             return np.empty([len(place) for place in places], self.dtype)
-        return self._nearest(places) if self.nearest else self._linear(places)
+        return self._vote(places) if self.labels else self._linear(places)
 
-    def _nearest(self, places: list[NDArray[Any]]) -> NDArray[Any]:
-        indices = [
-            np.clip(np.rint(place), 0, length - 1).astype(int)
-            for place, length in zip(places, self.source.shape, strict=True)
-        ]
-        region = tuple(slice(int(index[0]), int(index[-1]) + 1) for index in indices)
-        block = np.asarray(self.source[region])
-        return block[np.ix_(*(index - index[0] for index in indices))]
+    def _vote(self, places: list[NDArray[Any]]) -> NDArray[Any]:
+        ends = [_between(place, length) for place, length in zip(places, self.source.shape, strict=True)]
+        starts = [int(lower[0]) for lower, _, _ in ends]
+        stops = [int(upper[-1]) + 1 for _, upper, _ in ends]
+        block = np.asarray(self.source[tuple(map(slice, starts, stops))])
+        corners, shares = [], []
+        for above in itertools.product((False, True), repeat=len(ends)):
+            sides = [
+                (upper, weight) if up else (lower, 1 - weight)
+                for up, (lower, upper, weight) in zip(above, ends, strict=True)
+            ]
+            corners.append(block[np.ix_(*(index - start for (index, _), start in zip(sides, starts, strict=True)))])
+            shares.append(functools.reduce(np.multiply.outer, [weight for _, weight in sides]))
+        return _heaviest(corners, shares)
 
     def _linear(self, places: list[NDArray[Any]]) -> NDArray[np.float32]:
         ratios = [old / new for new, old in zip(self.shape, self.source.shape, strict=True)]
@@ -181,17 +192,36 @@ def _centres(region: slice, new: int, old: int) -> NDArray[Any]:
     return (np.arange(new)[region] + 0.5) * (old / new) - 0.5
 
 
+def _between(place: NDArray[Any], length: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the voxels below and above each place of an axis, and the weight of the one above."""
+    place = np.clip(place, 0, length - 1)
+    lower = np.minimum(place.astype(np.intp), max(length - 2, 0))
+    return lower, np.minimum(lower + 1, length - 1), (place - lower).astype(np.float32)
+
+
 def _interpolate(block: NDArray[np.float32], place: NDArray[Any], axis: int) -> NDArray[np.float32]:
-    last = block.shape[axis] - 1
-    place = np.clip(place, 0, last)
-    lower = np.minimum(place.astype(int), max(last - 1, 0))
-    weight = (place - lower).astype(np.float32).reshape([-1 if other == axis else 1 for other in range(block.ndim)])
-    below, above = block.take(lower, axis), block.take(np.minimum(lower + 1, last), axis)
+    lower, upper, weight = _between(place, block.shape[axis])
+    weight = weight.reshape([-1 if other == axis else 1 for other in range(block.ndim)])
+    below, above = block.take(lower, axis), block.take(upper, axis)
     blended: NDArray[np.float32] = below + weight * (above - below)
     return blended
 
 
-def resample(volume: Volume, spacing_um: Spacing, *, nearest: bool = False) -> Volume:
+def _heaviest(corners: list[NDArray[Any]], shares: list[NDArray[np.float32]]) -> NDArray[Any]:
+    """Return at each place the number to which most of the shares belong; of equals, the one that comes first."""
+    chosen = corners[0].copy()
+    differ = functools.reduce(np.logical_or, [corner != chosen for corner in corners[1:]])
+    numbers, weights = [corner[differ] for corner in corners], [share[differ] for share in shares]
+    most = np.zeros(len(numbers[0]), np.float32)
+    for number in numbers:
+        votes = sum(weight * (other == number) for other, weight in zip(numbers, weights, strict=True))
+        better = votes > most + _ROUNDING
+        chosen[differ] = np.where(better, number, chosen[differ])
+        most = np.where(better, votes, most)
+    return chosen
+
+
+def resample(volume: Volume, spacing_um: Spacing, *, labels: bool = False) -> Volume:
     """Return the volume at another voxel size, lazily; itself where the number of voxels would not change.
 
     The new spacing is the one asked for up to rounding: a whole number of voxels covers the same length.
@@ -204,4 +234,4 @@ def resample(volume: Volume, spacing_um: Spacing, *, nearest: bool = False) -> V
     if shape == volume.shape:
         return volume
     actual = tuple(length * step / new for length, step, new in zip(volume.shape, old, shape, strict=True))
-    return replace(volume, data=Resampled(volume.data, shape, nearest=nearest), spacing_um=actual)
+    return replace(volume, data=Resampled(volume.data, shape, labels=labels), spacing_um=actual)
