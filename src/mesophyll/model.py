@@ -24,7 +24,7 @@ from mesophyll.io import replacing
 from mesophyll.network import Network, ResidualUNet
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
-from mesophyll.volume import Spacing, Volume, resample
+from mesophyll.volume import Spacing, Volume, check_spacing, resample
 
 __all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "find", "load", "make_folder", "save", "shipped"]
 
@@ -103,7 +103,8 @@ class Image:
         """Return a region, shape (C, *S), float32."""
         grey = np.asarray(self.volume.data[region]).astype(np.float32)
         _check_finite(grey, self.volume.name)
-        return np.clip((grey - self.low) / (self.high - self.low), *self.clip)[None]
+        seen: NDArray[np.float32] = np.clip((grey - self.low) / (self.high - self.low), *self.clip)[None]
+        return seen
 
 
 def _check_finite(grey: NDArray[np.float32], name: str) -> None:
@@ -228,8 +229,12 @@ def load(folder: Path) -> Model:
     folder = Path(folder)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if about["format"] != _FORMAT:
+            raise ValueError(f"its format is {about['format']!r}, this version reads {_FORMAT}")
         network = from_dict(Network, about["network"], f"{ABOUT}, network")
         representation = from_table(about["representation"])
+        if network.outputs != representation.channels(network.ndim):
+            raise ValueError(f"{network.outputs} outputs do not fit the representation")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
@@ -239,9 +244,9 @@ def load(folder: Path) -> Model:
             about["name"],
             module.eval(),
             representation,
-            float(about["spacing_um"]),
+            check_spacing(float(about["spacing_um"]), 1)[0],
             intensity,
-            about["card"],
+            dict(about["card"]),
             about["weights_sha256"],
         )
     except MesophyllError as error:
