@@ -176,7 +176,8 @@ def fit(
             accumulate_grad_batches=lesson.plan.accumulate,
             gradient_clip_val=1.0,
             callbacks=[best, last, stop, _Teller(progress, lesson.plan)],
-            logger=[CSVLogger(folder, "logs", "csv"), TensorBoardLogger(folder, "logs", "tensorboard")],
+            # A version for each run: a resumed one adds to the logs and replaces none.
+            logger=[CSVLogger(folder / "logs", "csv"), TensorBoardLogger(folder / "logs", "tensorboard")],
             reload_dataloaders_every_n_epochs=1,
             num_sanity_val_steps=0,
             enable_progress_bar=False,
