@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,15 @@ maximum_signature_line_length = 88
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
-# A scan's name links nowhere; the pages of other projects are not fetched, so that the build needs no network.
 pygments_style = "friendly"
+
+
+def _escape(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Keep shapes, ``(C, *S)``, from being read as the beginning of something emphasised."""
+    lines[:] = [re.sub(r"(?<![`*\w])\*S\b", r"\\*S", line) for line in lines]
 
 
 def setup(app: Any) -> None:
     """Let the code tell its part of each page before the page is parsed."""
     app.connect("source-read", told.fill)
+    app.connect("autodoc-process-docstring", _escape)

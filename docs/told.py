@@ -24,7 +24,7 @@ from mesophyll.settings import to_dict
 from mesophyll.training import TrainingPlan
 from mesophyll.traits import COLUMNS
 
-__all__ = ["TOLD", "fill", "filled", "verbs"]
+__all__ = ["TOLD", "fill", "filled"]
 
 _CHOICES = {"--device": get_args(Device)}
 """What options without a name for their value take."""
