@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError
-from mesophyll.labels import UNKNOWN, Labels, split_pieces
+from mesophyll.labels import UNKNOWN, Labels, check, split_pieces
 from mesophyll.model import Image
 from mesophyll.volume import LazyArray
 
@@ -128,7 +128,7 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
     image = source.images[int(rng.integers(len(source.images)))]
     for _ in range(_DRAWS):
         region = _draw(source.within, sides, rng)
-        if (np.asarray(source.labels[_cut(region, source.labels.shape)]) != UNKNOWN).any():
+        if (_read_labels(source, _cut(region, source.labels.shape)) != UNKNOWN).any():
             break
     flat = tuple(axis for axis, side in enumerate(sides) if side == 1)
     wide = tuple(
@@ -136,9 +136,13 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
         for axis, side in zip(region, sides, strict=True)
     )
     grey = _read_padded(lambda inside: image.read(inside)[0], wide, image.shape, mode="reflect")
-    labels = _read_padded(lambda inside: np.asarray(source.labels[inside]), wide, image.shape, constant_values=UNKNOWN)
-    grey, labels = grey.squeeze(flat), labels.squeeze(flat).astype(np.int32)
+    labels = _read_padded(lambda inside: _read_labels(source, inside), wide, image.shape, constant_values=UNKNOWN)
+    grey, labels = grey.squeeze(flat), labels.squeeze(flat)
     return Patch(grey[None], split_pieces(labels) if flat else labels, margin)
+
+
+def _read_labels(source: Source, region: Region) -> Labels:
+    return check(source.labels[region], f"the labelling of {source.name}")  # int32, which -1 can be written into
 
 
 def _draw(within: Region, sides: Sequence[int], rng: np.random.Generator) -> Region:
@@ -184,7 +188,7 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
         angle = rng.uniform(0, 2 * np.pi)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     else:
-        rotation = Rotation.random(rng=rng).as_matrix()
+        rotation = Rotation.from_quat(rng.normal(size=4)).as_matrix()  # all rotations alike
     matrix = rotation / rng.uniform(*zoom)
     centre = (np.array(patch.labels_S.shape) - 1) / 2
     offset = centre - matrix @ centre
@@ -194,7 +198,7 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
 
 
 def _regrey(image_CS: NDArray[np.float32], how: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:
-    grey = image_CS
+    grey: NDArray[Any] = image_CS
     if rng.random() < how.blur:
         grey = ndimage.gaussian_filter(grey, (0, *[rng.uniform(0.3, 1.0)] * (grey.ndim - 1)))
     if how.gamma:
