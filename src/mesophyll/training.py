@@ -78,7 +78,7 @@ def train(
         "validation": {"data": [source.name for source in judge], "loss": loss},
         "seconds": round(time.monotonic() - start),
     }
-    model = Model(Path(folder).name, module, representation, plan.spacing_um, plan.intensity, card)
+    model = Model(Path(folder).resolve().name, module, representation, plan.spacing_um, plan.intensity, card)
     save(model, folder)
     return model
 
@@ -108,6 +108,12 @@ class Room:
 
 
 def _source(example: Example, plan: TrainingPlan, room: Room) -> Source:
+    if example.labels.ndim < plan.ndim:
+        raise VolumeError(
+            f"{example.name} has {example.labels.ndim} axes",
+            f"a model of ndim = {plan.ndim} learns from scans of as many",
+            "pass volumes, or set ndim = 2",
+        )
     images = tuple(Image.of(room.hold(scan), plan.spacing_um, plan.intensity) for scan in example.scans)
     labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, labels=True)
     return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
@@ -119,7 +125,7 @@ def split(sources: Sequence[Source], plan: TrainingPlan) -> tuple[list[Source], 
         raise VolumeError(
             "there is nothing to train on", "training needs scans with labels", "pass at least one folder"
         )
-    whole = round(plan.held_out * len(sources))
+    whole = min(round(plan.held_out * len(sources)), len(sources) - 1)
     if whole:
         return list(sources[:-whole]), list(sources[-whole:])
     learn, judge = [], []
