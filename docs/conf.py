@@ -30,6 +30,8 @@ html_theme_options = {
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+smartquotes_action = "qe"  # no dashes: --scan is an option
+
 default_role = "code"  # what stands in single backticks in a docstring is code
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
