@@ -23,15 +23,22 @@ RUNS = HERE.parent / "runs"
 SHIPPED = HERE.parent / "src" / "mesophyll" / "models"
 
 LEARN = [("grape", seed) for seed in range(1, 10)] + [("hard", seed) for seed in range(21, 25)]
+SMALL = [
+    *(("grape", seed) for seed in range(61, 67)),
+    ("hard", 71),
+    ("hard", 72),
+]  # thin leaves, as low volumes hold them
 TALL = [("grape", seed) for seed in range(51, 56)]  # a leaf in much medium, which is no cell however grey it is
 VALIDATE = [("grape", 31), ("hard", 41)]
-JUDGE = [("grape", 101), ("grape", 102), ("grape", 103), ("hard", 201)]
+JUDGE = [*(("grape", seed) for seed in (101, 102, 103)), ("hard", 201)]
+JUDGE_SMALL = [("grape", seed) for seed in (111, 112, 113)]
 
-DATA = {"leaf-3d": [*LEARN, *VALIDATE], "leaf-2d": [*LEARN, *TALL, *VALIDATE]}
+DATA = {"leaf-3d": [*LEARN, *SMALL, *VALIDATE], "leaf-2d": [*LEARN, *TALL, *VALIDATE]}
 """What each model is taught and stopped by, in the order that its plan expects."""
 
 SHAPES = {
     **dict.fromkeys(LEARN, (208, 232, 208)),
+    **dict.fromkeys([*SMALL, *JUDGE_SMALL], (160, 160, 160)),
     **dict.fromkeys(TALL, (64, 420, 256)),
     **dict.fromkeys(VALIDATE, (160, 232, 160)),
     **dict.fromkeys(JUDGE, (192, 232, 192)),
@@ -47,7 +54,7 @@ def main(names: list[str]) -> None:
     """Make the models named, or all."""
     for name in names or DATA:
         teach(name, [phantom(*leaf) for leaf in DATA[name]])
-        ship(name, [phantom(*leaf) for leaf in JUDGE])
+        ship(name, [phantom(*leaf) for leaf in [*JUDGE, *JUDGE_SMALL]])
 
 
 def run(*arguments: object) -> None:
