@@ -7,6 +7,7 @@ one at a time.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,9 +26,11 @@ from mesophyll.model import DEFAULT_MODELS, Image, Model, find
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.stitching import agreements, merge
-from mesophyll.volume import Resampled, Volume
+from mesophyll.volume import Resampled, Volume, check_spacing
 
 __all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
+
+_STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,7 @@ def segment(
         int32, shape as the scan: 0 background, 1, 2, 3, ... cells.
     """
     data = np.asarray(array)
-    volume = Volume(
-        data, (spacing_um,) * data.ndim if isinstance(spacing_um, float | int) else tuple(spacing_um), name="the array"
-    )
+    volume = Volume(data, check_spacing(spacing_um, data.ndim), name="the array")
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         plan = SegmentationPlan(device=device)
         return segment_volume(volume, model, scratch=Path(scratch), plan=plan, progress=progress).read().copy()
@@ -127,7 +128,7 @@ def segment_volume(
     plan = plan or SegmentationPlan()
     model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = model.prepare(volume)
+    image = _staged(model.prepare(volume), scratch, progress)
     outputs = _scratch(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
     labels = _scratch(scratch / "labels.npy", image.shape, np.int32)
@@ -136,6 +137,23 @@ def segment_volume(
     return replace(
         volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
     )
+
+
+def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
+    """Copy a scan that lies in files into one plain file, at the model's spacing.
+
+    Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
+    """
+    data = image.volume.data
+    if isinstance(data, np.ndarray):
+        return image
+    copy = _scratch(scratch / "scan.npy", image.shape, data.dtype)
+    source = data.source.shape if isinstance(data, Resampled) else data.shape
+    rows = max(_STAGED_VOXELS * image.shape[0] // math.prod(source), 1)
+    slabs = [slice(start, min(start + rows, image.shape[0])) for start in range(0, image.shape[0], rows)]
+    for slab in track(slabs, "reading the scan", progress):
+        copy[slab] = data[(slab, *(slice(0, length) for length in image.shape[1:]))]
+    return replace(image, volume=replace(image.volume, data=copy))
 
 
 def _scratch(path: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
