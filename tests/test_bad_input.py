@@ -242,7 +242,7 @@ def test_a_model_of_other_axes_is_refused(tmp_path: Path, untrained: dict[int, P
     ("plan", "words"),
     [
         ("tile = 128", "did you mean 'tile_"),
-        ("tile_3d = 100", "a multiple of 16"),
+        ("overlap = -1", "an overlap is not negative"),
         ("tile_3d = 'large'", "tile_3d = 'large'"),
         ("tile_3d =", "a plan is a TOML file"),
         ("[decoding]\nmin_size = 3", "did you mean 'min_size_vox'"),

@@ -196,7 +196,7 @@ def pixels(svg: str) -> list[np.ndarray]:
 def test_cells_are_drawn_where_they_lie_and_each_in_its_own_colour() -> None:
     labels = np.zeros((40, 60), np.int32)
     labels[5:20, 10:20] = 4
-    labels[5:20, 20:50] = 7
+    labels[5:20, 20:50] = 6
     grey = same_place(np.arange(2400, dtype=np.uint16).reshape(40, 60))
     (plane,) = slices.planes(grey, labels, (0.5, 0.5), (20, 30))
     (painted,) = pixels(plane.drawn)
@@ -254,9 +254,11 @@ def test_bars_are_as_high_as_cells_are_many() -> None:
 
 
 def test_what_lies_far_beyond_is_counted_in_the_last_bar() -> None:
-    values = np.append(np.full(200, 10.0), 1e6)
+    values = np.repeat([5.0, 9.9, 1e6], [300, 5, 2])
     svg = charts.histogram(values, "volume", "µm³")
+    heights = [float(height) for height in re.findall(r'height="([\d.]+)" rx', svg)]
     assert "≥ 10" in svg
+    assert heights[-1] / heights[0] == pytest.approx(7 / 300, abs=0.001)
     assert "≥" not in charts.histogram(np.full(200, 10.0), "volume", "µm³")
 
 

@@ -10,7 +10,7 @@ import typer
 
 from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.outputs import check_output
-from mesophyll.cli.screen import say, show
+from mesophyll.cli.screen import busy, say, show
 from mesophyll.cli.verb import verb
 from mesophyll.notes import flat
 
@@ -55,5 +55,6 @@ def convert(
     passed = one_or_all(spacing)
     if passed is not None:
         volume = replace(volume, spacing_um=check_spacing(passed, volume.ndim))
-    io.write(out, volume, kind="labels" if labels else "image", notes=io.read_notes(source))
+    with busy("writing"):
+        io.write(out, volume, kind="labels" if labels else "image", notes=io.read_notes(source))
     say(f"{' x '.join(map(str, volume.shape))} voxels, written to {out}")

@@ -12,7 +12,7 @@ import typer
 from mesophyll.cli.numbers import Numbers, Spacing, one_or_all
 from mesophyll.cli.options import ScanFile, TissueFile
 from mesophyll.cli.outputs import check_output
-from mesophyll.cli.screen import bars, say, show
+from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -103,11 +103,12 @@ def evaluate(
 
     if json_file is not None:
         check_output(json_file, (".json",))
-    scores = evaluation.match(
-        io.read_labels(labels).data,
-        io.read_labels(truth).data,
-        tissue=None if tissue is None else io.read(tissue).data,
-    )
+    with busy("comparing"):
+        scores = evaluation.match(
+            io.read_labels(labels).data,
+            io.read_labels(truth).data,
+            tissue=None if tissue is None else io.read(tissue).data,
+        )
     show(scores.table())
     show([_overall(scores)])
     if json_file is not None:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from mesophyll.progress import Progress, silent
 
-__all__ = ["bars", "complain", "quietly", "say", "show"]
+__all__ = ["bars", "busy", "complain", "quietly", "say", "show"]
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
@@ -80,6 +80,17 @@ def bars() -> Iterator[Progress]:
     else:
         with _drawn(console) as drawn:
             yield _on(drawn)
+
+
+@contextmanager
+def busy(task: str) -> Iterator[None]:
+    """Show, on a terminal, that something is being done of which nobody knows how long it takes."""
+    console = Console(stderr=True)
+    if _quiet.get() or not console.is_terminal:
+        yield
+    else:
+        with console.status(f"{task} ..."):
+            yield
 
 
 def _drawn(console: Console) -> Bars:

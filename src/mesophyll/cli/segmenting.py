@@ -16,7 +16,7 @@ from mesophyll import __version__
 from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile
 from mesophyll.cli.outputs import check_output, scratch_beside
-from mesophyll.cli.screen import bars, say
+from mesophyll.cli.screen import bars, busy, say
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def segment(
             labels = segment_volume(volume, chosen, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(labels.data), time.monotonic() - start
         notes = _provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
-        _write(out, volume, labels, notes)
+        with busy("writing"):
+            _write(out, volume, labels, notes)
         del labels  # its files lie in the scratch folder
     say(f"{cells} cells in {seconds:.0f} s, written to {out}")
 

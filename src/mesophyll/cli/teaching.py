@@ -10,7 +10,7 @@ import typer
 from mesophyll import __version__
 from mesophyll.cli.numbers import Shape, Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile
-from mesophyll.cli.screen import bars, say, show
+from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def phantom(
     given: dict[str, Any] = {"spacing_um": one_or_all(spacing), "kind": kind}
     if shape is not None:
         given["shape"] = tuple(shape) * (3 // len(shape))
-    leaf = make(seed, **{name: value for name, value in given.items() if value is not None})
+    with busy("growing a leaf"):
+        leaf = make(seed, **{name: value for name, value in given.items() if value is not None})
     notes = {"versions": {"mesophyll": __version__}, "phantom": {"kind": leaf.kind, "seed": leaf.seed}}
     with io.replacing(folder) as partial:
         partial.mkdir()
