@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def teach(name: str, data: list[Path]) -> None:
 def ship(name: str, judge: list[Path]) -> None:
     """Judge a model, write its card, and put it into the package."""
     model = load(RUNS / name)
-    scores = {folder.name: score(model, folder) for folder in judge}
+    scores = dict(itertools.chain.from_iterable(score(model, folder) for folder in judge))
     card = {**model.card, "scores": scores, "limits": LIMITS, "licence": "MIT"}
     target = SHIPPED / name
     target.mkdir(parents=True, exist_ok=True)
@@ -88,18 +89,15 @@ def ship(name: str, judge: list[Path]) -> None:
     (target / "README.md").write_text(tell(name, card), encoding="utf-8")
 
 
-def score(model: Model, folder: Path) -> dict[str, Any]:
-    """Return the scores on each scan of a phantom: of the volume for a 3D model, of sections for a 2D one."""
+def score(model: Model, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the scores on each scan of a phantom: of the volume for a 3D model, of sections for a 2D one."""
     example = io.read_example(folder)
     pair = volumes if model.network.ndim == 3 else sections
-    scores = {}
     for scan in example.scans:
         found = evaluate(*pair(model, scan, example.labels.read())).to_dict()
-        scores[Path(scan.name).stem] = {
-            key: found[key] for key in ("mAP", "mAP_interval", "AP", "AJI", "cells", "truth_cells")
-        }
-        print(folder.name, scan.name, found["mAP"], found["mAP_interval"], flush=True)
-    return scores
+        name = f"{folder.name} {Path(scan.name).stem}"
+        print(name, found["mAP"], found["mAP_interval"], flush=True)
+        yield name, {key: found[key] for key in ("mAP", "mAP_interval", "AP", "AJI", "cells", "truth_cells")}
 
 
 def volumes(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
@@ -123,11 +121,10 @@ def tell(name: str, card: dict[str, Any]) -> str:
     """Return the model's card as a page."""
     plan = card["plan"]
     rows = [
-        f"| {leaf} | {scan} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
+        f"| {name} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
         f"{found['AP']['0.5']:.3f} | {found['AP']['0.8']:.3f} | {found['AJI']:.3f} | "
         f"{found['cells']} / {found['truth_cells']} |"
-        for leaf, scans in card["scores"].items()
-        for scan, found in scans.items()
+        for name, found in card["scores"].items()
     ]
     what = "volumes" if plan["ndim"] == 3 else "sections (five across each axis)"
     return "\n".join(
@@ -144,8 +141,8 @@ def tell(name: str, card: dict[str, Any]) -> str:
             f"Scores on {what} of leaves that it never saw; mAP is the mean of TP / (TP + FP + FN) over IoU 0.1 to 0.9,",
             "with the interval in which 95 % of resamplings of the cells lie.",
             "",
-            "| leaf | scan | mAP | AP at 0.5 | AP at 0.8 | AJI | cells found / true |",
-            "|---|---|---|---|---|---|---|",
+            "| leaf and scan | mAP | AP at 0.5 | AP at 0.8 | AJI | cells found / true |",
+            "|---|---|---|---|---|---|",
             *rows,
             "",
             "## Limits",
