@@ -121,10 +121,10 @@ def tell(name: str, card: dict[str, Any]) -> str:
     """Return the model's card as a page."""
     plan = card["plan"]
     rows = [
-        f"| {name} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
+        f"| {leaf} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
         f"{found['AP']['0.5']:.3f} | {found['AP']['0.8']:.3f} | {found['AJI']:.3f} | "
         f"{found['cells']} / {found['truth_cells']} |"
-        for name, found in card["scores"].items()
+        for leaf, found in card["scores"].items()
     ]
     what = "volumes" if plan["ndim"] == 3 else "sections (five across each axis)"
     return "\n".join(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
 from mesophyll.device import Device, fast_precision, pick
-from mesophyll.errors import SettingsError
+from mesophyll.errors import FileError, SettingsError
 from mesophyll.labels import Labels
 from mesophyll.model import DEFAULT_MODELS, Image, Model, find
 from mesophyll.progress import Progress, silent, track
@@ -31,6 +32,10 @@ from mesophyll.volume import Resampled, Volume, check_spacing
 __all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
+
+_SCRATCH_BYTES = (
+    32  # a voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,9 @@ def segment_volume(
     plan = plan or SegmentationPlan()
     model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = _staged(model.prepare(volume), scratch, progress)
+    image = model.prepare(volume)
+    _check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
+    image = _staged(image, scratch, progress)
     outputs = _scratch(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
     labels = _scratch(scratch / "labels.npy", image.shape, np.int32)
@@ -137,6 +144,17 @@ def segment_volume(
     return replace(
         volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
     )
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """A disk that fills up under a mapped file would end the program without a word."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise FileError(
+            f"{folder} has {free / 1e9:.1f} GB left",
+            f"a scan of this size needs {needed / 1e9:.1f} GB for a while",
+            "make room, or write the result to another disk",
+        )
 
 
 def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
