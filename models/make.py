@@ -54,8 +54,8 @@ layers and grasses were never shown. Voxels from 0.1625 to about 1 µm; in coars
 def main(names: list[str]) -> None:
     """Make the models named, or all."""
     for name in names or DATA:
-        teach(name, [phantom(*leaf) for leaf in DATA[name]])
-        ship(name, [phantom(*leaf) for leaf in [*JUDGE, *JUDGE_SMALL]])
+        teach(name)
+        ship(name)
 
 
 def run(*arguments: object) -> None:
@@ -72,14 +72,16 @@ def phantom(kind: str, seed: int) -> Path:
     return folder
 
 
-def teach(name: str, data: list[Path]) -> None:
+def teach(name: str) -> None:
     """Train a model, unless it is there."""
     if not (RUNS / name / "model.json").exists():
+        data = [phantom(*leaf) for leaf in DATA[name]]
         run("train", *data, "-o", RUNS / name, "--plan", HERE / f"{name}.toml", "--resume")
 
 
-def ship(name: str, judge: list[Path]) -> None:
+def ship(name: str) -> None:
     """Judge a model, write its card, and put it into the package."""
+    judge = [phantom(*leaf) for leaf in [*JUDGE, *JUDGE_SMALL]]
     model = load(RUNS / name)
     scores = dict(itertools.chain.from_iterable(score(model, folder) for folder in judge))
     card = {**model.card, "scores": scores, "limits": LIMITS, "licence": "MIT"}
