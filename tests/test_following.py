@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -148,6 +151,20 @@ def test_an_array_and_a_tensor_are_decoded_alike(ndim):
     found = method.decode(torch.from_numpy(output))
     assert found.dtype == np.int32
     assert average_precision(found, method.decode(output)) >= 0.99
+
+
+@pytest.mark.slow
+def test_decoding_leaves_torch_the_threads_that_it_had():
+    """Asked in a process of its own: Numba sets them only when its loops first start."""
+    code = """
+import numpy, torch
+torch.set_num_threads(3)
+from mesophyll.representations import Flows
+Flows().decode(numpy.ones((3, 8, 8), numpy.float32))
+print(torch.get_num_threads())
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "3"
 
 
 @pytest.mark.parametrize("shape", [(24, 24, 1), (1, 24, 24), (24, 1, 24), (24, 1), (3, 3)])

@@ -21,6 +21,7 @@ from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.following import follow, follow_tensor
 from mesophyll.representations.gathering import gather
 from mesophyll.representations.paths import centroids, depths, interior_points, unit_steps, waypoints
+from mesophyll.representations.threads import threads_kept
 
 __all__ = ["TARGETS", "Flows"]
 
@@ -114,6 +115,7 @@ class Flows(Representation):
         """Sigmoid for the foreground, tanh for the flow."""
         return torch.cat([torch.sigmoid(output_BCS[:, :1]), torch.tanh(output_BCS[:, 1:])], dim=1)
 
+    @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Follow the flow and gather what ends together. A tensor is followed on its own device."""
         spatial = tuple(output_CS.shape[1:])
