@@ -7,6 +7,8 @@ resumed ends with the weights of one that was not.
 from __future__ import annotations
 
 import logging
+import math
+import signal
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, IterableDataset
 
 from mesophyll.device import fast_precision
-from mesophyll.errors import FileError
+from mesophyll.errors import FileError, SettingsError
 from mesophyll.network import ResidualUNet
 from mesophyll.patches import Source, augment, sample
 from mesophyll.plan import TrainingPlan
@@ -76,7 +78,7 @@ class PatchStream(IterableDataset[Batch]):
         patch = sample(source, _sides(source, self.plan, rng), self.representation.halo, rng)
         if self.vary:
             patch = augment(patch, self.plan.augmentation, rng)
-        core = (..., *patch.core)
+        core: tuple[Any, ...] = (..., *patch.core)
         target = self.representation.encode(patch.labels_S)[core]
         return np.ascontiguousarray(patch.image_CS[core]), np.ascontiguousarray(target), patch.labels_S[core] >= 0
 
@@ -140,9 +142,9 @@ class Lesson(lightning.LightningModule):
         if self.plan.schedule == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=10)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_loss"}}
-        cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.plan.rate, total_steps=self.plan.epochs * self.plan.steps, pct_start=_WARM_UP
-        )
+        total = max(self.plan.epochs * self.plan.steps, 4)
+        rise = max(_WARM_UP, 2 / total)  # a rise of one step would be divided by its length, 0
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.plan.rate, total_steps=total, pct_start=rise)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
 
@@ -183,16 +185,28 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(lesson, ckpt_path=checkpoint if resume and checkpoint.exists() else None, weights_only=True)
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            trainer.fit(lesson, ckpt_path=checkpoint if resume and checkpoint.exists() else None, weights_only=True)
+        except SystemExit:  # so ends Lightning on Ctrl-C, and leaves the process deaf to the next one
+            signal.signal(signal.SIGINT, interrupt)
     if trainer.interrupted:
         raise FileError(
             f"the training in {folder} was interrupted after {trainer.current_epoch} epochs",
             f"its plan has {lesson.plan.epochs}",
             "go on with --resume",
         )
-    state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+    loss = float("nan") if best.best_model_score is None else float(best.best_model_score)
+    if math.isinf(loss):  # what a checkpoint takes NaN for
+        raise SettingsError(
+            f"the training in {folder} never had a finite loss on validation",
+            f"with rate = {lesson.plan.rate:g} its weights grew beyond all bounds",
+            "start again with a lower rate",
+        )
+    # By its name, not by the path that the checkpoint remembers: the folder may have moved since.
+    state = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     lesson.load_state_dict(state)
-    return lesson.network.eval().cpu(), float(best.best_model_score or float("nan"))
+    return lesson.network.eval().cpu(), loss
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a function

@@ -1,0 +1,349 @@
+"""A training learns, can be cut off and resumed without a trace, and never judges by what it learnt from."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from catalogue import crowd
+from complaint import complaint
+from mesophyll.errors import FileError, SettingsError, VolumeError
+from mesophyll.inference import SegmentationPlan, segment_volume
+from mesophyll.io import Example
+from mesophyll.lesson import Lesson, PatchStream
+from mesophyll.model import Image, Intensity, load
+from mesophyll.network import Network
+from mesophyll.patches import Source
+from mesophyll.plan import TrainingPlan
+from mesophyll.representations import Flows, from_table
+from mesophyll.training import split, train
+from mesophyll.volume import Volume
+
+PLAN = TrainingPlan(
+    ndim=2,
+    levels=2,
+    patch=16,
+    epochs=3,
+    steps=3,
+    validation_patches=4,
+    held_out=0.4,
+    spacing_um=1.0,
+    representation={"name": "flows", "halo": 8},
+)
+
+
+def example(seed, ndim=2, side=40):
+    """Cells brighter than what lies between them, blurred and with noise."""
+    truth = crowd(ndim, side=side, seed=seed)
+    noise = np.random.default_rng(seed).normal(0, 4, truth.shape)
+    grey = (ndimage.gaussian_filter((truth > 0) * 100.0, 0.7) + 20 + noise).astype(np.float32)
+    spacing = (1.0,) * ndim
+    return Example(f"leaf-{seed}", (Volume(grey, spacing, name=f"leaf-{seed}"),), Volume(truth, spacing))
+
+
+def sources(count, length=400):
+    """Sources of which only the place of patches matters."""
+    grey = np.broadcast_to(np.float32(1), (length, 20))
+    image = Image(Volume(grey), 0, 1, (0, 1))
+    labels = np.broadcast_to(np.int32(1), (length, 20))
+    return [Source(f"leaf-{n}", (image,), labels, (slice(0, length), slice(0, 20))) for n in range(count)]
+
+
+def weights(model):
+    return model.module.state_dict()
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A short training of 2D patches, its folder and what it told."""
+    folder, told = tmp_path_factory.mktemp("trained") / "tiny", []
+    model = train([example(0), example(1)], folder, PLAN, device="cpu", progress=lambda *where: told.append(where))
+    return model, folder, told
+
+
+# ------------------------------------------------------------------------------------------------------------ a training
+
+
+def test_a_training_leaves_a_model_that_is_loaded_and_segments(trained, tmp_path):
+    model, folder, _ = trained
+    again = load(folder)
+    assert again.name == model.name == "tiny"
+    assert again.spacing_um == 1.0
+    assert again.representation == from_table(PLAN.representation)
+    volume = example(5).scans[0]
+    labels = segment_volume(volume, again, scratch=tmp_path, plan=SegmentationPlan(device="cpu"))
+    assert labels.shape == volume.shape
+    assert labels.read().dtype == np.int32
+
+
+def test_a_card_says_how_the_model_was_made(trained):
+    card = load(trained[1]).card
+    assert card["data"] == ["leaf-0"]
+    assert card["validation"]["data"] == ["leaf-1"]
+    assert card["plan"]["steps"] == 3
+    assert np.isfinite(card["validation"]["loss"])
+
+
+def test_every_step_is_told(trained):
+    assert trained[2] == [("training", done, 9) for done in range(1, 10)]
+
+
+def test_logs_and_checkpoints_lie_beside_the_model(trained):
+    folder = trained[1]
+    (table,) = folder.glob("logs/csv/*/metrics.csv")
+    rows = list(csv.DictReader(table.open()))
+    assert {"epoch", "training_loss", "validation_loss"} <= rows[0].keys()
+    assert len([row for row in rows if row["validation_loss"]]) == PLAN.epochs
+    assert list(folder.glob("logs/tensorboard/*/events*"))
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_the_same_seed_trains_the_same_model(trained, tmp_path):
+    torch.rand(5)  # what was drawn before does not matter
+    again = train([example(0), example(1)], tmp_path / "again", PLAN, device="cpu")
+    assert equal(weights(again), weights(trained[0]))
+
+
+def test_a_training_cut_off_and_resumed_ends_with_the_weights_of_one_that_was_not(trained, tmp_path):
+    examples, folder = [example(0), example(1)], tmp_path / "cut"
+    handler = signal.getsignal(signal.SIGINT)
+
+    def cut(_, done, __):
+        if done == 5:  # in the second epoch
+            raise KeyboardInterrupt
+
+    complaint(
+        FileError,
+        lambda: train(examples, folder, PLAN, device="cpu", progress=cut),
+        "interrupted after 1 epochs",
+        "its plan has 3",
+        "--resume",
+    )
+    assert signal.getsignal(signal.SIGINT) is handler  # the next Ctrl-C is heard
+    assert not (folder / "model.json").exists()
+    moved = shutil.move(folder, tmp_path / "elsewhere")
+    told = []
+    resumed = train(examples, moved, PLAN, resume=True, device="cpu", progress=lambda _, done, __: told.append(done))
+    assert told == [4, 5, 6, 7, 8, 9]
+    assert equal(weights(resumed), weights(trained[0]))
+    assert len(list((tmp_path / "elsewhere").glob("logs/csv/*/metrics.csv"))) == 2  # no log is written over
+
+
+def test_a_training_that_has_ended_can_be_resumed_and_is_the_same(trained, tmp_path):
+    folder = shutil.copytree(trained[1], tmp_path / "tiny")
+    again = train([example(0), example(1)], folder, PLAN, resume=True, device="cpu")
+    assert equal(weights(again), weights(trained[0]))
+
+
+@pytest.mark.slow
+def test_the_loss_falls_and_cells_are_found(tmp_path):
+    plan = replace(PLAN, epochs=5, steps=12, batch=4, patch=32, rate=1e-2)
+    model = train([example(0, side=64), example(1, side=64)], tmp_path / "model", plan, device="cpu")
+    rows = list(csv.DictReader(next(tmp_path.glob("model/logs/csv/*/metrics.csv")).open()))
+    losses = [float(row["validation_loss"]) for row in rows if row["validation_loss"]]
+    assert min(losses) < 0.75 * losses[0]
+    unseen = example(7, side=64)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    labels = segment_volume(unseen.scans[0], model, scratch=scratch, plan=SegmentationPlan(device="cpu")).read()
+    right = (labels > 0) == (unseen.labels.read() > 0)
+    assert right.mean() > 0.9
+
+
+@pytest.mark.slow
+def test_volumes_teach_3d_models_and_their_sections_2d_models(tmp_path):
+    examples = [example(0, ndim=3, side=20), example(1, ndim=3, side=20)]
+    for ndim in (2, 3):
+        plan = replace(PLAN, ndim=ndim, epochs=1, steps=2, schedule="plateau", accumulate=2)
+        model = train(examples, tmp_path / f"model-{ndim}d", plan, device="cpu")
+        assert model.network == Network(ndim, 1, 1 + ndim, "small", 2)
+
+
+@pytest.mark.slow
+def test_a_training_that_does_not_improve_is_stopped(tmp_path):
+    told = []
+    plan = replace(PLAN, rate=1e-12, weight_decay=0, patience=1, epochs=20, steps=1)
+    train([example(0), example(1)], tmp_path / "model", plan, device="cpu", progress=lambda *w: told.append(w))
+    assert len(told) < 20
+
+
+def test_a_training_that_diverges_is_told_and_leaves_no_model(tmp_path):
+    plan = replace(PLAN, rate=1e30, epochs=1)
+    examples = [example(0), example(1)]
+    complaint(
+        SettingsError, lambda: train(examples, tmp_path / "model", plan, device="cpu"), "rate = 1e+30", "a lower rate"
+    )
+    assert not (tmp_path / "model" / "model.json").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------- the folder
+
+
+def test_a_folder_with_other_things_in_it_is_not_trained_into(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    complaint(FileError, lambda: train([], tmp_path, PLAN), "is not empty", "--resume to go on")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_nothing_is_made_where_there_is_nothing_to_train_on(tmp_path):
+    complaint(VolumeError, lambda: train([], tmp_path / "model", PLAN), "nothing to train on", "at least one folder")
+    wrong = replace(PLAN, representation={"name": "flow"})
+    complaint(SettingsError, lambda: train([example(0)], tmp_path / "model", wrong), "no representation 'flow'")
+    complaint(
+        VolumeError,
+        lambda: train([example(0)], tmp_path / "model", replace(PLAN, ndim=3)),
+        "leaf-0 has 2 axes",
+        "ndim = 2",
+    )
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_whose_place_is_missing_is_told(tmp_path):
+    examples = [example(0), example(1)]
+    complaint(FileError, lambda: train(examples, tmp_path / "no" / "model", PLAN), "cannot be made", "its parent")
+
+
+# ----------------------------------------------------------------------------------------------- what is kept for judging
+
+
+@pytest.mark.parametrize(("count", "share", "kept"), [(10, 0.15, 2), (4, 0.25, 1), (2, 0.9, 1), (3, 0.99, 2)])
+def test_whole_scans_are_kept_where_the_share_makes_one_and_some_are_always_left(count, share, kept):
+    learn, judge = split(sources(count), replace(PLAN, held_out=share))
+    assert [source.name for source in learn + judge] == [f"leaf-{n}" for n in range(count)]
+    assert len(judge) == kept
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3, 0.6])
+def test_of_few_scans_the_ends_are_kept_behind_a_guard(share):
+    plan = replace(PLAN, held_out=share, patch=32)
+    learn, judge = split(sources(1, length=400), plan)
+    ((rows, columns),) = [source.within for source in learn]
+    ((later, again),) = [source.within for source in judge]
+    assert rows.stop == round((1 - share) * 400)
+    assert later.start - rows.stop == plan.patch
+    assert later.stop == 400
+    assert columns == again == slice(0, 20)
+
+
+def test_a_patch_of_one_part_sees_nothing_of_the_other():
+    """With the defaults, context and all: the image tells the rows that a patch was cut from."""
+    plan, length = TrainingPlan(ndim=2), 480
+    halo = from_table(plan.representation).halo
+    grey = np.repeat(np.arange(length, dtype=np.float32)[:, None], 70, axis=1)
+    place = replace(sources(1, length)[0], images=(Image(Volume(grey), 0, 1, (0, 1e6)),), labels=np.ones_like(grey))
+    parts = split([replace(place, within=(slice(0, length), slice(0, 70)))], plan)
+    seen = []
+    for part in parts:
+        rows = [part[0].within[0].start, part[0].within[0].stop - 1]
+        seen.append(set(range(max(rows[0] - halo, 0), rows[1] + halo + 1)))
+    assert not seen[0] & set(range(parts[1][0].within[0].start, length))
+    assert not seen[1] & set(range(parts[0][0].within[0].stop))
+
+
+def test_a_scan_too_short_to_be_parted_is_told():
+    complaint(
+        VolumeError,
+        lambda: split(sources(1, length=100), replace(PLAN, patch=64)),
+        "leaf-0 has 100 voxels along its first axis",
+        "a guard of 64",
+        "pass more scans",
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ the row of patches
+
+
+def stream(start=0, stop=4, **changes):
+    place = example(0)
+    image = Image.of(place.scans[0], 1.0, Intensity())
+    source = Source("leaf", (image,), place.labels.data, tuple(slice(0, n) for n in image.shape))
+    return PatchStream([source], Flows(halo=8), replace(PLAN, **changes), start, stop)
+
+
+def test_batches_are_those_of_their_numbers_however_they_are_made():
+    whole = list(stream(0, 7, workers=2))
+    assert len(whole) == 7
+    late = list(stream(5, 7))
+    for first, second in zip(whole[5:], late, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(whole[0][0], whole[1][0])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 9])
+def test_a_row_has_as_many_batches_as_asked_for(count):
+    assert len(list(stream(3, 3 + count))) == count
+
+
+def test_a_batch_has_image_target_and_what_is_known():
+    image, target, known = stream().batch(0)
+    assert image.shape == (2, 1, 16, 16)
+    assert target.shape == (2, 3, 16, 16)
+    assert known.shape == (2, 16, 16)
+    assert (image.dtype, target.dtype, known.dtype) == (torch.float32, torch.float32, torch.bool)
+    assert ((target[:, 0] == 0) | (target[:, 0] == 1)).all()
+
+
+def test_patches_to_judge_on_are_not_varied_and_are_no_patches_to_learn_from():
+    learnt = stream()
+    judged = replace(learnt, vary=False)
+    assert not torch.equal(learnt.batch(0)[0], judged.batch(0)[0])
+    assert torch.equal(judged.batch(0)[0], replace(stream(seed=5), vary=False).batch(0)[0])
+    place = learnt.sources[0].images[0].read((slice(None),) * 2)[0]
+    windows = np.lib.stride_tricks.sliding_window_view(place, (16, 16))
+    assert (windows == judged.batch(0)[0][0, 0].numpy()).all(axis=(2, 3)).any()  # a piece of the scan, as it is
+
+
+# ------------------------------------------------------------------------------------------------------------ the schedule
+
+
+def lesson(**changes):
+    plan = replace(PLAN, **changes)
+    return Lesson(Network(2, 1, 3, levels=2).build(), Flows(), plan, [], [])
+
+
+def test_the_rate_rises_then_falls_to_nothing():
+    made = lesson(epochs=10, steps=10, rate=0.01).configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) == pytest.approx(0.01)
+    assert np.argmax(rates) in (4, 5)
+    assert (np.diff(rates[5:]) < 0).all()
+    assert rates[-1] < 1e-5
+    assert made["lr_scheduler"]["interval"] == "step"
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 19, 20, 21, 39, 40, 41, 2400])
+def test_a_training_may_have_any_number_of_steps(steps):
+    made = lesson(epochs=1, steps=steps, rate=0.01).configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    for _ in range(steps):
+        assert 0 < optimizer.param_groups[0]["lr"] <= 0.01 + 1e-9
+        optimizer.step()
+        schedule.step()
+
+
+def test_the_rate_falls_to_a_tenth_where_judging_stays_on_a_plateau():
+    made = lesson(schedule="plateau", rate=0.01).configure_optimizers()
+    optimizer, plateau = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    assert made["lr_scheduler"]["monitor"] == "validation_loss"
+    rates = []
+    for loss in [3.0, 2.0, *[2.0] * 12]:
+        plateau.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[11] == 0.01
+    assert rates[-1] == pytest.approx(0.001)
