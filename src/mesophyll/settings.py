@@ -52,7 +52,7 @@ def _reject_unknown(kind: type[Any], table: Mapping[str, Any], name: str) -> Non
                 f"{name}: unknown key {key!r}", f"the keys are {', '.join(hints)}", f"did you mean {nearest[0]!r}?"
             )
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
-            _reject_unknown(hints[key], value, f"{name}, {key}")  # type: ignore[arg-type]
+            _reject_unknown(hints[key], value, f"{name}, {key}")
 
 
 def read_toml(kind: type[T], path: Path) -> T:
