@@ -244,22 +244,27 @@ def decode(
     plan: SegmentationPlan,
     progress: Progress = silent,
 ) -> None:
-    """Find the cells of each block, stitch them, and write them into ``labels``, shape S."""
+    """Find the cells of each block, stitch them, and write them into ``labels``, shape S, numbered 1, 2, 3, ..."""
     blocks = grid(labels.shape, plan.block, plan.block_halo)
     on_gpu = pick(plan.device).type == "cuda"
-    counts = []
+    counts, own = [], []
     for block in track(blocks, "finding cells", progress):
         output = np.asarray(outputs[(slice(None), *block.read)], dtype=np.float32)
         found = representation.decode(torch.from_numpy(output).cuda() if on_gpu else output)
         np.save(_place(scratch, block), found)
         counts.append(int(found.max(initial=0)))
+        own.append(np.flatnonzero(np.bincount(found[block.inner].ravel())))
     pairs = [
         (first.index, second.index, _agreements(first, second, shared, scratch, plan.agreement))
         for first, second in track(list(itertools.combinations(blocks, 2)), "stitching blocks", progress)
         if (shared := intersect(first.read, second.read))
     ]
-    for block, table in zip(blocks, merge(counts, pairs), strict=True):
-        labels[block.write] = table[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
+    tables = merge(counts, pairs)
+    # What was seen in the halo of one block only is written nowhere, and its number is given to another.
+    kept = np.unique(np.concatenate([[0], *(table[cells] for table, cells in zip(tables, own, strict=True))]))
+    for block, table in zip(blocks, tables, strict=True):
+        numbers = np.searchsorted(kept, table).astype(np.int32)
+        labels[block.write] = numbers[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
 
 
 def _place(scratch: Path, block: Block) -> Path:

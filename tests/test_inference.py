@@ -1,0 +1,361 @@
+"""Tiles and blocks leave no trace: what is found piece by piece is what is found in the whole."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cc3d
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue import crowd
+from complaint import complaint
+from laws import found
+from mesophyll import inference, io
+from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
+from mesophyll.inference import SegmentationPlan, decode, predict, segment, segment_volume
+from mesophyll.labels import same_partition
+from mesophyll.model import Image, Intensity, Model, load
+from mesophyll.network import Network
+from mesophyll.representations import Flows, Representation
+from mesophyll.volume import Volume
+
+CPU = SegmentationPlan(device="cpu")
+
+
+@dataclass(frozen=True)
+class Pieces(Representation):
+    """Cells are the connected pieces of one channel, and in the corner of every block stands one that is none."""
+
+    corner: bool = False
+
+    ceiling = 1.0
+
+    def channels(self, ndim):
+        return 1
+
+    def encode(self, labels_S):
+        return (labels_S > 0)[None].astype(np.float32)
+
+    def loss(self, output_BCS, target_BCS, known_BS):
+        raise NotImplementedError
+
+    def activate(self, output_BCS):
+        return output_BCS
+
+    def decode(self, output_CS):
+        found = output_CS[0] > 0.5
+        if self.corner:
+            found = np.array(found)
+            found[(0,) * found.ndim] = True
+        return cc3d.connected_components(found, connectivity=6 if found.ndim == 3 else 4).astype(np.int32)
+
+
+class Same(torch.nn.Module):
+    """A network that returns its image."""
+
+    def __init__(self, ndim, levels=4):
+        super().__init__()
+        self.network = Network(ndim, 1, 1, levels=levels)
+
+    def forward(self, image_BCS):
+        assert all(side % self.network.stride == 0 for side in image_BCS.shape[2:])
+        return image_BCS
+
+
+def same(ndim):
+    return Model("same", Same(ndim), Pieces(), 1.0)
+
+
+def image_of(array):
+    return Image(Volume(array, (1.0,) * array.ndim), 0.0, 1.0, (-10.0, 10.0))
+
+
+def predicted(model, array, **plan):
+    outputs = np.zeros((model.representation.channels(array.ndim), *array.shape), np.float16)
+    predict(model, image_of(array), outputs, plan=replace(CPU, **plan))
+    return outputs
+
+
+def picture(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+@pytest.fixture
+def float32(monkeypatch):
+    """Compute in full precision, wherever this runs."""
+    monkeypatch.setattr(inference, "fast_precision", lambda _: torch.float32)
+
+
+@pytest.fixture(scope="module")
+def models(untrained):
+    return {ndim: load(folder) for ndim, folder in untrained.items()}
+
+
+# ----------------------------------------------------------------------------------------------------------------- tiles
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 80), st.integers(0, 40))
+def test_the_ramps_of_tiles_add_up_to_one(length, side, overlap):
+    side = max(side, 2 * overlap, 1)
+    spans = inference._spans(length, side, overlap)
+    total = np.zeros(length)
+    for span, ramp in spans:
+        assert 0 <= span.start < span.stop <= length
+        assert span.stop - span.start == len(ramp) <= side
+        assert (ramp > 0).all()
+        total[span] += ramp
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    for (first, _), (second, _) in itertools.pairwise(spans):
+        assert second.start > first.start
+        assert first.stop - second.start >= overlap
+    assert len(spans) == max(-(-(length - overlap) // (side - overlap)), 1)
+
+
+def test_a_tile_fades_out_before_its_border():
+    (first, ramp), (second, _) = inference._spans(100, 60, 20)
+    assert first.stop - second.start == 20
+    assert np.allclose(ramp[:40], 1)
+    assert (np.diff(ramp[39:]) < 0).all()
+    assert ramp[-1] < 0.06
+
+
+@pytest.mark.parametrize(
+    ("shape", "plan"),
+    [
+        ((40, 56), {}),
+        ((37, 61), {"tile_2d": 24, "overlap": 5}),
+        ((17, 16), {"tile_2d": 16, "overlap": 0}),
+        ((9, 100), {"tile_2d": 32, "overlap": 16}),
+        ((24, 24, 24), {}),
+        ((19, 26, 33), {"tile_3d": 16, "overlap": 6}),
+    ],
+)
+def test_a_network_that_returns_its_image_gives_it_back(shape, plan):
+    image = picture(*shape)
+    np.testing.assert_allclose(predicted(same(image.ndim), image, **plan)[0], image, atol=0.01)
+
+
+def test_the_order_of_tiles_does_not_matter(models, monkeypatch):
+    image, plan, tiles = picture(60, 60), {"tile_2d": 32, "overlap": 12}, inference._tiles
+    forth = predicted(models[2], image, **plan)
+    monkeypatch.setattr(inference, "_tiles", lambda *given: reversed(list(tiles(*given))))
+    back = predicted(models[2], image, **plan)
+    np.testing.assert_allclose(forth, back, atol=2e-3)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_tiles_see_what_the_whole_sees_but_for_their_borders(ndim, models, float32):
+    """Sides and starts are even, as the network's stride: it is moved by whole strides only."""
+    image, reach = picture(*[64] * 2, *[16] * (ndim - 2)), 12
+    tiled = predicted(models[ndim], image, tile_2d=40, tile_3d=40, overlap=16)
+    whole = predicted(models[ndim], image, tile_2d=64, tile_3d=64, overlap=16)
+    for axis in (0, 1):
+        spans = [span for span, _ in inference._spans(64, 40, 16)]
+        assert [(span.start, span.stop) for span in spans] == [(0, 40), (24, 64)]
+        places = np.arange(64)
+        inner = (places < 24 - 0) & (places < 40 - reach) | (places >= 40) & (places >= 24 + reach)
+        tiled, whole = tiled.compress(inner, axis + 1), whole.compress(inner, axis + 1)
+    np.testing.assert_allclose(tiled, whole, atol=2e-3)
+    assert np.std(whole[0].astype(float)) > 0.005
+
+
+def test_a_voxel_of_a_border_is_blended_from_both_tiles(models, float32):
+    image = picture(64, 64)
+    tiled = predicted(models[2], image, tile_2d=40, overlap=16)
+    whole = predicted(models[2], image)
+    difference = np.abs(tiled.astype(float) - whole)
+    assert 0 < difference.max() < 0.5 * np.ptp(whole.astype(float))
+
+
+@pytest.mark.parametrize(("ndim", "shape"), [(2, (21, 35)), (3, (17, 18, 23))])
+def test_sides_that_are_no_multiple_of_the_stride_are_mirrored_at_their_end(ndim, shape, models, float32):
+    image = picture(*shape)
+    padded = np.pad(image, [(0, -length % 2) for length in shape], mode="reflect")
+    with torch.inference_mode():
+        raw = models[ndim].module(torch.from_numpy(padded)[None, None])
+        expected = models[ndim].representation.activate(raw)[0].numpy()
+    expected = expected[(slice(None), *(slice(0, length) for length in shape))]
+    np.testing.assert_allclose(predicted(models[ndim], image), expected, atol=2e-3)
+
+
+def test_half_precision_agrees_with_full_precision(models, monkeypatch):
+    image, outputs = picture(48, 48), {}
+    for precision in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(inference, "fast_precision", lambda _, chosen=precision: chosen)
+        outputs[precision] = predicted(models[2], image).astype(float)
+    apart = np.abs(outputs[torch.float32] - outputs[torch.bfloat16])
+    assert 0 < apart.mean() < 0.01
+    assert apart.max() < 0.1
+
+
+def test_the_image_given_stays_as_it_is(models):
+    image = picture(40, 40)
+    kept = image.copy()
+    image.flags.writeable = False
+    predicted(models[2], image)
+    assert np.array_equal(image, kept)
+
+
+# ---------------------------------------------------------------------------------------------------------------- blocks
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_blocks_write_into_files_what_the_whole_would_be(ndim, tmp_path):
+    truth = crowd(ndim, side=48)
+    method = Flows(halo=16)
+    outputs = np.lib.format.open_memmap(tmp_path / "outputs.npy", "w+", np.float16, (1 + ndim, *truth.shape))
+    outputs[:] = method.encode(truth)
+    outputs.flush()
+    readable = np.load(tmp_path / "outputs.npy", mmap_mode="r")
+    labels = np.lib.format.open_memmap(tmp_path / "labels.npy", "w+", np.int32, truth.shape)
+    decode(method, readable, labels, scratch=tmp_path, plan=replace(CPU, block=28, block_halo=14))
+    written = np.load(tmp_path / "labels.npy")
+    whole = method.decode(np.asarray(outputs, np.float32))
+    assert found(written, whole) >= method.ceiling  # one cell in a hundred may be cut otherwise
+    assert abs(int(written.max()) - int(whole.max())) <= 1
+    assert len(list(tmp_path.glob("block-*.npy"))) == 2**ndim
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_a_cell_through_all_blocks_is_one_and_numbers_have_no_gaps(ndim, tmp_path):
+    """Each block sees a cell in the corner of its halo that no other block does: its number must not be missed."""
+    cells = np.zeros((36,) * ndim, np.int32)
+    cells[(slice(4, 32),) * ndim] = 1
+    cells[(slice(33, 35),) * ndim] = 2
+    outputs = Pieces().encode(cells).astype(np.float16)
+    labels = np.zeros(cells.shape, np.int32)
+    decode(Pieces(corner=True), outputs, labels, scratch=tmp_path, plan=replace(CPU, block=12, block_halo=3))
+    corner = (0,) * ndim
+    cells[corner] = 3  # the corner of the volume is the block's own, and stays
+    assert same_partition(labels, cells)
+    assert sorted(np.unique(labels)) == [0, 1, 2, 3]
+
+
+def test_nothing_found_is_nothing_written(tmp_path):
+    labels = np.zeros((20, 20), np.int32)
+    decode(Flows(), np.zeros((3, 20, 20), np.float16), labels, scratch=tmp_path, plan=replace(CPU, block=8))
+    assert not labels.any()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_finds_what_the_processor_finds(models, tmp_path):
+    image, found = picture(64, 64), {}
+    for device in ("cpu", "cuda"):
+        outputs = np.zeros((3, *image.shape), np.float16)
+        predict(models[2], image_of(image), outputs, plan=replace(CPU, device=device))
+        found[device] = outputs.astype(float)
+    assert np.abs(found["cpu"] - found["cuda"]).max() < 0.1
+
+
+# ------------------------------------------------------------------------------------------------------ from scan to cells
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((40, 50), 0.65), ((60, 70), (0.4, 0.9)), ((21, 23), 1.3), ((20, 24, 28), 0.65), ((10, 30, 30), (1.3, 0.5, 0.5))],
+)
+def test_labels_have_the_shape_of_their_scan_whatever_its_voxels(shape, spacing, models):
+    scan = (picture(*shape) * 20 + 100).astype(np.uint8)
+    kept = scan.copy()
+    labels = segment(scan, spacing_um=spacing, model=models[len(shape)], device="cpu")
+    assert labels.shape == shape
+    assert labels.dtype == np.int32
+    assert labels.min() >= 0
+    labels[:] = 5  # they are the caller's
+    assert np.array_equal(scan, kept)
+
+
+@pytest.mark.parametrize("spacing", [0.65, np.float32(0.65), (0.65, 0.65), [0.65, 0.65], np.full(2, 0.65)])
+def test_a_voxel_size_is_a_number_or_several(spacing, models):
+    scan = picture(32, 32) * 20 + 100
+    expected = segment(scan, spacing_um=0.65, model=models[2], device="cpu")
+    assert np.array_equal(segment(scan, spacing_um=spacing, model=models[2], device="cpu"), expected)
+
+
+def test_a_scan_that_lies_in_a_file_is_segmented_as_one_in_memory(models, untrained, tmp_path):
+    scan = Volume((picture(24, 30, 36) * 20 + 100).astype(np.uint8), (1.0, 0.7, 0.65), name="leaf")
+    io.write(tmp_path / "leaf.tif", scan)
+    in_memory, in_file = tmp_path / "memory", tmp_path / "file"
+    for place in (in_memory, in_file):
+        place.mkdir()
+    lazy = io.read(tmp_path / "leaf.tif", spacing_um=scan.spacing_um)
+    expected = segment_volume(scan, models[3], scratch=in_memory, plan=CPU)
+    found = segment_volume(lazy, untrained[3], scratch=in_file, plan=CPU)
+    assert np.array_equal(found.read(), expected.read())
+    assert found.spacing_um == scan.spacing_um
+    assert found.name == "cells of leaf.tif"
+
+
+def test_labels_stay_on_the_disk_until_they_are_read(models, tmp_path):
+    scan = Volume(picture(40, 40) * 20 + 100, (0.65, 0.65))
+    labels = segment_volume(scan, models[2], scratch=tmp_path, plan=CPU)
+    assert isinstance(labels.data, np.memmap)
+    assert Path(labels.data.filename) == tmp_path / "labels.npy"
+    assert np.array_equal(labels.read(), np.load(tmp_path / "labels.npy"))
+
+
+def test_a_plan_can_change_how_cells_are_read(models, tmp_path):
+    scan = Volume(picture(48, 48) * 20 + 100, (0.65, 0.65))
+    found = {}
+    for least in (1, 10**6):
+        place = tmp_path / str(least)
+        place.mkdir()
+        plan = replace(CPU, decoding={"min_size_vox": least, "min_arrivals": 1, "threshold": 0.1})
+        found[least] = segment_volume(scan, models[2], scratch=place, plan=plan).read()
+    assert found[1].any()
+    assert not found[10**6].any()
+
+
+def test_where_it_stands_is_told_from_tiles_to_blocks(models, tmp_path):
+    told = []
+    scan = Volume(picture(40, 40) * 20 + 100, (0.65, 0.65))
+    plan = replace(CPU, tile_2d=32, overlap=8, block=20, block_halo=4)
+    segment_volume(scan, models[2], scratch=tmp_path, plan=plan, progress=lambda *where: told.append(where))
+    assert told[-1][1] == told[-1][2]
+    tasks = list(dict.fromkeys(task for task, _, _ in told))
+    assert tasks == ["looking for walls", "finding cells", "stitching blocks"]
+    for task in tasks:
+        steps = [(done, total) for name, done, total in told if name == task]
+        assert steps == [(done, steps[0][1]) for done in range(steps[0][1] + 1)]
+
+
+def test_what_does_not_suit_is_told_before_anything_is_computed(models, tmp_path):
+    scan = Volume(picture(40, 40) * 20 + 100, (0.65, 0.65), name="leaf.tif")
+
+    def cut(volume=scan, model=models[2], **plan):
+        segment_volume(volume, model, scratch=tmp_path, plan=replace(CPU, **plan))
+
+    complaint(SettingsError, lambda: cut(decoding={"treshold": 0.4}), "'treshold'", "did you mean 'threshold'?")
+    complaint(ModelError, lambda: cut(model=models[3]), "leaf.tif has 2 axes", "--model leaf-2d")
+    complaint(ModelError, lambda: cut(model="leaf-4d"), "no model 'leaf-4d'")
+    complaint(VolumeError, lambda: cut(Volume(np.zeros((40, 40)), (1, 1))), "nearly everywhere")
+    complaint(
+        SettingsError, lambda: segment(scan.read(), spacing_um=1, model=models[2], device="tpu"), "device = 'tpu'"
+    )
+    complaint(VolumeError, lambda: segment(np.zeros((2, 3, 4, 5)), spacing_um=1, model=models[2]), "has 4 axes")
+    complaint(VolumeError, lambda: segment(scan.read(), spacing_um=(1, 2, 3), model=models[2]), "1 2 3 µm cannot be")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_told_at_once(tmp_path):
+    complaint(FileError, lambda: inference._check_room(tmp_path, 10**18), "GB left", "1000000000.0 GB", "make room")
+
+
+def test_a_scan_is_seen_in_the_models_range(tmp_path):
+    """The image that reaches the network is that of the percentiles, and pieces above their middle are cells."""
+    grey = np.full((40, 40), 50.0, np.float32)
+    grey[8:20, 8:20] = grey[24:36, 24:36] = 150
+    model = replace(same(2), intensity=Intensity(10, 90))
+    outputs = np.zeros((1, 40, 40), np.float16)
+    predict(model, model.prepare(Volume(grey, (1.0, 1.0))), outputs, plan=CPU)
+    labels = np.zeros((40, 40), np.int32)
+    decode(Pieces(), outputs, labels, scratch=tmp_path, plan=CPU)
+    assert np.array_equal(labels > 0, grey > 100)
+    assert labels.max() == 2
