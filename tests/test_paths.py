@@ -144,7 +144,6 @@ def test_a_way_stays_in_its_cell(name, ndim):
     assert astray(cells, ways) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a waypoint that is not deep is looked for among what is not deep, air too")
 def test_a_way_stays_in_its_cell_however_thin_that_is():
     lost = 0
     for seed in (14, 26, 40, 53):

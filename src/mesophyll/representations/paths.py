@@ -193,7 +193,8 @@ def _spread_surface(cells: Any, deep: Any, ways: Any, queue: Any, found: Any) ->
                     if flat_ways[there] < 0 and flat_cells[there] == flat_cells[here]:
                         goal = flat_ways[here]
                         # From below the surface: one step inwards, then deep. In parts too thin to be deep: as it is.
-                        clear = _sees(deep, there, goal, 1) if flat_deep[here] > 0 else _sees(cells, there, goal, 1)
+                        through = deep if flat_deep[here] > 0 and flat_deep[goal] > 0 else cells
+                        clear = _sees(through, there, goal, 1)
                         flat_ways[there] = goal if clear else here
                         queue[found] = there
                         found += 1
