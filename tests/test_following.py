@@ -15,7 +15,7 @@ from scipy import ndimage
 from catalogue import CASES, crowd
 from mesophyll import evaluation
 from mesophyll.representations import Flows
-from mesophyll.representations.following import follow, follow_tensor
+from mesophyll.representations.following import follow, follow_tensor, sample
 from mesophyll.representations.gathering import gather, grow_into
 
 PASSES = 8
@@ -124,13 +124,13 @@ def test_a_steady_flow_carries_twice_as_far_with_every_pass(way, passes):
 
 
 def test_what_lies_outside_the_cells_does_not_hold_a_voxel_back():
-    """Beside a voxel that does not move, the way goes on as if it were not there."""
-    flow = np.zeros((3, 1, 1, 30), np.float32)
-    flow[2, ..., :20] = 0.5
-    flow[2, ..., 20:] = -5
-    inside = np.zeros((1, 1, 30), bool)
-    inside[..., :20] = True
-    assert follow(flow, inside, 5)[2, 0, 0, 10] == pytest.approx(10, abs=0.51)
+    """Between a row that moves and rows that are no cell's, the flow is that of the row; far from it there is none."""
+    flow, inside = np.full((3, 1, 12, 30), -5, np.float32), np.zeros((1, 12, 30), bool)
+    inside[:, 5] = True
+    flow[2, :, 5] = np.arange(30)
+    assert sample(flow, inside, 0.0, 5.4, 10.25)[2] == pytest.approx(10.25)
+    assert sample(flow, inside, 0.0, 4.1, 10.25)[2] == pytest.approx(10.25)
+    assert sample(flow, inside, 0.0, 7.5, 10.25) == (0, 0, 0)
 
 
 def test_fields_and_masks_given_stay_as_they_are():

@@ -87,6 +87,21 @@ def test_a_block_carries_its_input_around_its_convolutions():
         torch.testing.assert_close(block(features), torch.relu(features))
 
 
+def test_a_convolution_of_side_2_looks_at_a_voxel_and_the_next():
+    """Its first weight alone gives the up-sampled image, its last the same one voxel on, and 0 behind the end."""
+    module = built(2, levels=2).up[0]
+    up = module.convolution
+    coarse = torch.randn(1, up.in_channels, 3, 3)
+    fine = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, : up.out_channels]
+    for tap, expected in ((0, fine), (1, torch.nn.functional.pad(fine[..., 1:, 1:], (0, 1, 0, 1)))):
+        torch.nn.init.zeros_(up.weight)
+        torch.nn.init.zeros_(up.bias)
+        for channel in range(up.out_channels):
+            up.weight.data[channel, channel, tap, tap] = 1
+        with torch.inference_mode():
+            torch.testing.assert_close(module(coarse), expected)
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_moving_the_image_by_the_stride_moves_the_output(ndim):
     network = built(ndim, levels=2)

@@ -7,6 +7,7 @@ import shutil
 import signal
 from dataclasses import replace
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -283,6 +284,15 @@ def test_batches_are_those_of_their_numbers_however_they_are_made():
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 9])
 def test_a_row_has_as_many_batches_as_asked_for(count):
     assert len(list(stream(3, 3 + count))) == count
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_every_epoch_goes_on_in_the_row(epoch):
+    made = Lesson(Network(2, 1, 3, levels=2).build(), Flows(), replace(PLAN, accumulate=2), [], [])
+    made.trainer = lightning.Trainer(logger=False, accelerator="cpu", enable_model_summary=False)
+    made.trainer.fit_loop.epoch_progress.current.completed = epoch
+    row = made.train_dataloader().dataset
+    assert (row.start, row.stop) == (epoch * 6, epoch * 6 + 6)
 
 
 def test_a_batch_has_image_target_and_what_is_known():
