@@ -120,14 +120,14 @@ def _deep_and_central(cells: Any, depth: Any, centre: Any, share: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sees(cells: Any, start: Any, goal: Any, first: Any) -> Any:
-    """Tell whether the straight line between two voxels (flat indices) stays in the goal's cell, from step ``first`` on."""
+def _sees(cells: Any, start: Any, goal: Any) -> Any:
+    """Tell whether the straight line between two voxels (flat indices) stays in the goal's cell."""
     _, height, width = cells.shape
     z, y, x = start // (height * width), start // width % height, start % width
     gz, gy, gx = goal // (height * width), goal // width % height, goal % width
     dz, dy, dx = gz - z, gy - y, gx - x
     steps = max(abs(dz), abs(dy), abs(dx))
-    for step in range(first, steps):
+    for step in range(1, steps):
         share = step / steps
         if cells[int(z + dz * share + 0.5), int(y + dy * share + 0.5), int(x + dx * share + 0.5)] != cells[gz, gy, gx]:
             return False
@@ -170,7 +170,7 @@ def _spread_deep(deep: Any, ways: Any, queue: Any, found: Any) -> Any:
                 for x in range(x0, x1):
                     there = (z * height + y) * width + x
                     if flat_ways[there] < 0 and flat_deep[there] > 0 and flat_deep[there] == flat_deep[here]:
-                        flat_ways[there] = flat_ways[here] if _sees(deep, there, flat_ways[here], 1) else here
+                        flat_ways[there] = flat_ways[here] if _sees(deep, there, flat_ways[here]) else here
                         queue[found] = there
                         found += 1
     return found
@@ -194,7 +194,7 @@ def _spread_surface(cells: Any, deep: Any, ways: Any, queue: Any, found: Any) ->
                         goal = flat_ways[here]
                         # From below the surface: one step inwards, then deep. In parts too thin to be deep: as it is.
                         through = deep if flat_deep[here] > 0 and flat_deep[goal] > 0 else cells
-                        clear = _sees(through, there, goal, 1)
+                        clear = _sees(through, there, goal)
                         flat_ways[there] = goal if clear else here
                         queue[found] = there
                         found += 1
