@@ -14,11 +14,11 @@ from scipy import ndimage
 from mesophyll import phantom, tissues
 from mesophyll.errors import SettingsError, VolumeError
 from mesophyll.phantom import PLAIN, scanner
-from mesophyll.phantom.bodies import Body, press
-from mesophyll.phantom.fields import scatter
-from mesophyll.phantom.noise import grain, smooth
-from mesophyll.phantom.pieces import tidy
-from mesophyll.phantom.walls import FAINT, MESOPHYLL_RIDGE, sheets
+from mesophyll.phantom.anatomy.bodies import Body, press
+from mesophyll.phantom.anatomy.fields import scatter
+from mesophyll.phantom.scanner.noise import grain, smooth
+from mesophyll.phantom.anatomy.pieces import tidy
+from mesophyll.phantom.scanner.walls import FAINT, MESOPHYLL_RIDGE, sheets
 
 CALIBRATION = Path(__file__).parents[2] / "shared" / "data" / "grape440" / "calibration.json"
 FINE = (0.1625,) * 3

@@ -107,6 +107,19 @@ class Lesson(lightning.LightningModule):
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
         self.representation, self.plan, self.learn, self.judge = representation, plan, learn, judge
 
+    def train(self, mode: bool = True) -> Lesson:
+        """Switch to learning, or to judging.
+
+        What is taught on keeps the statistics of its normalisation: a handful of patches would only blur them, and so the
+        network learns as it will be used.
+        """
+        super().train(mode)
+        if self.plan.start:
+            for module in self.network.modules():
+                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the epoch that comes."""
         start = self.current_epoch * self.plan.steps * self.plan.accumulate

@@ -37,6 +37,9 @@ class TrainingPlan:
         Name and settings of what is learnt, see `mesophyll.representations`.
     size, levels
         Of the network.
+    start
+        The model that is taught on: a shipped one's name, or a folder. Its network must be the plan's. Empty: weights are
+        drawn at random.
     spacing_um
         The cubic voxel that the model works at.
     intensity
@@ -71,6 +74,7 @@ class TrainingPlan:
     representation: dict[str, Any] = field(default_factory=lambda: {"name": "flows"})
     size: Size = "small"
     levels: int = 4
+    start: str = ""
     spacing_um: float = 0.65
     intensity: Intensity = field(default_factory=Intensity)
     augmentation: Augmentation = field(default_factory=Augmentation)

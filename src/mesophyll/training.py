@@ -14,10 +14,10 @@ import torch
 
 from mesophyll import __version__
 from mesophyll.device import Device, pick
-from mesophyll.errors import FileError, VolumeError
+from mesophyll.errors import FileError, ModelError, VolumeError
 from mesophyll.lesson import Lesson, fit
-from mesophyll.model import Image, Model, make_folder, save
-from mesophyll.network import Network
+from mesophyll.model import Image, Model, find, make_folder, save
+from mesophyll.network import Network, ResidualUNet
 from mesophyll.patches import Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
@@ -68,7 +68,7 @@ def train(
     make_folder(folder)
     torch.manual_seed(plan.seed)
     network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
-    lesson = Lesson(network.build(), representation, plan, learn, judge)
+    lesson = Lesson(_begin(network, plan.start), representation, plan, learn, judge)
     start = time.monotonic()
     module, loss = fit(lesson, Path(folder), resume=resume, device=pick(device), progress=progress)
     card = {
@@ -81,6 +81,20 @@ def train(
     model = Model(Path(folder).resolve().name, module, representation, plan.spacing_um, plan.intensity, card)
     save(model, folder)
     return model
+
+
+def _begin(network: Network, start: str) -> ResidualUNet:
+    """Return the network to teach: new, or as ``start`` left it."""
+    if not start:
+        return network.build()
+    known = find(start)
+    if known.network != network:
+        raise ModelError(
+            f"start = {start!r} is a network of {to_dict(known.network)}, the plan's of {to_dict(network)}",
+            "what is taught on keeps its axes, channels, size and levels",
+            "take these from its model.json, or leave start out",
+        )
+    return known.module
 
 
 def _check_fresh(folder: Path, *, resume: bool) -> None:

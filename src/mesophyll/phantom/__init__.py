@@ -6,7 +6,9 @@ other labelled volume.
 
 from __future__ import annotations
 
-from mesophyll.phantom.description import KINDS, PLAIN, Anatomy, Description, Optics
+from mesophyll.phantom.anatomy import Anatomy
+from mesophyll.phantom.kinds import KINDS, Description
 from mesophyll.phantom.leaf import Phantom, make
+from mesophyll.phantom.scanner import PLAIN, Optics
 
 __all__ = ["KINDS", "PLAIN", "Anatomy", "Description", "Optics", "Phantom", "make"]

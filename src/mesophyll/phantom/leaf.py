@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.phantom import anatomy, scanner
-from mesophyll.phantom.description import KINDS, Description
+from mesophyll.phantom.kinds import KINDS, Description
 from mesophyll.volume import Spacing, check_spacing
 
 __all__ = ["Phantom", "make"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Floats", "Waves", "centres", "draw", "nearest", "scatter"]
+__all__ = ["Floats", "Waves", "centres", "nearest", "scatter"]
 
 Floats = NDArray[np.float64]
 
@@ -56,11 +56,6 @@ class Waves:
 def centres(count: int, step_um: float) -> Floats:
     """Return the centres of a row of voxels in µm, from the volume's corner."""
     return np.asarray((np.arange(count) + 0.5) * step_um)
-
-
-def draw(rng: np.random.Generator, span: tuple[float, float]) -> float:
-    """Draw one value from a range."""
-    return float(rng.uniform(*span))
 
 
 def nearest(points: Floats, places: Floats, count: int = 1) -> tuple[Floats, NDArray[np.intp]]:

@@ -9,9 +9,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw, nearest, scatter
-from mesophyll.phantom.frame import Frame
+from mesophyll.phantom.anatomy.description import Epidermis
+from mesophyll.phantom.anatomy.fields import Floats, Waves, nearest, scatter
+from mesophyll.phantom.anatomy.frame import Frame
+from mesophyll.phantom.ranges import draw
 
 __all__ = ["Skin", "SkinMap", "fill", "grow", "on_grid"]
 
@@ -68,17 +69,17 @@ class SkinMap:
     slant: Floats
 
 
-def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, thickness_um: float) -> Skin:
+def grow(rng: np.random.Generator, epidermis: Epidermis, frame: Frame, thickness_um: float) -> Skin:
     """Draw one epidermis; its walls swell less where it is thin."""
     deep, _, wide = frame.extent_um
-    stretch = rng.uniform(0.8, 1.25)
+    stretch = draw(rng, epidermis.elongation)
     low, high = np.array([-MARGIN_UM, -MARGIN_UM]), np.array([deep, wide]) + MARGIN_UM
     low[0], high[0] = low[0] / stretch, high[0] / stretch
-    seeds = scatter(rng, low, high, draw(rng, anatomy.pavement_um), rounds=1)
-    wave = draw(rng, anatomy.jigsaw_um)
+    seeds = scatter(rng, low, high, draw(rng, epidermis.width_um), rounds=1)
+    wave = draw(rng, epidermis.jigsaw_um)
     jigsaw = (Waves.random(rng, wave, (12.0, 26.0), 8), Waves.random(rng, wave, (12.0, 26.0), 8))
     slant = (Waves.random(rng, 0.12, (25.0, 60.0)), Waves.random(rng, 0.12, (25.0, 60.0)))
-    swell = draw(rng, anatomy.bulge_um) * min(thickness_um / 15.0, 1.0)
+    swell = draw(rng, epidermis.bulge_um) * min(thickness_um / 15.0, 1.0)
     outward = swell * rng.uniform(0.6, 1.4, len(seeds))
     inward = swell * rng.uniform(0.3, 1.3, len(seeds))
     return Skin(seeds, stretch, jigsaw, slant, outward, inward)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.phantom.description import Optics
-from mesophyll.phantom.noise import Field, blur, smooth
+from mesophyll.phantom.scanner.noise import Field, blur, smooth
+from mesophyll.phantom.scanner.optics import Optics
 from mesophyll.volume import Spacing
 
 __all__ = ["dark_corner", "surround"]

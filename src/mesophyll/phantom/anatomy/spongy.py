@@ -1,4 +1,4 @@
-"""Between the skins: a layer of palisade columns, and below it spongy cells that reach out to each other."""
+"""The spongy mesophyll: lobed cells that reach out to each other, to the columns above and to the skin below."""
 
 from __future__ import annotations
 
@@ -7,56 +7,19 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from mesophyll import tissues
-from mesophyll.phantom import vein
-from mesophyll.phantom.bodies import Body
-from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw, nearest, scatter
-from mesophyll.phantom.frame import Frame
+from mesophyll.phantom.anatomy.bodies import Body
+from mesophyll.phantom.anatomy.description import Spongy
+from mesophyll.phantom.anatomy.fields import Floats, nearest, scatter
+from mesophyll.phantom.anatomy.frame import MARGIN_UM, Frame
+from mesophyll.phantom.ranges import draw
 
-__all__ = ["palisade", "spongy"]
-
-MARGIN_UM = 25.0
-"""How far beyond the volume cells are still laid out, so that the cells at its border have neighbours."""
+__all__ = ["grow"]
 
 PRESSED_UM = 1.2
 """How far two arms overlap before they press their faces flat."""
 
 
-def palisade(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: float) -> list[Body]:
-    """Draw the columns: pressed together at the top, tapering downwards so that wedge gaps open.
-
-    Parameters
-    ----------
-    share
-        Their length as a share of the mesophyll.
-    """
-    shrunk = np.sqrt(min(frame.mesophyll_um / 113.0, 1.0))
-    width = draw(rng, anatomy.palisade_um) * shrunk
-    deep, _, wide = frame.extent_um
-    seeds = scatter(rng, [-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], width, rounds=5)
-    count = len(seeds)
-    around = nearest(seeds, seeds, 7)[0][:, 1:].mean(axis=1)
-    radius = 0.29 * (around + width)
-    length = share * frame.mesophyll_um * rng.uniform(0.85, 1.15, count)
-    length[rng.uniform(size=count) < draw(rng, anatomy.palisade_missing)] *= 0.45
-    taper = draw(rng, anatomy.palisade_taper) * rng.uniform(0.88, 1.12, count)
-    lean = [Waves.random(rng, 0.06, (60.0, 200.0)), Waves.random(rng, 0.06, (60.0, 200.0))]
-    slope = np.column_stack([part(*seeds.T) for part in lean]) + rng.normal(0, 0.04, (count, 2))
-    top = frame.upper_inner(*seeds.T) + radius * rng.uniform(0.35, 0.8, count)
-    bow = rng.normal(0, 0.5, (count, 2))
-
-    def at(share: float, size: Floats) -> Floats:
-        depth = share * (length - radius * taper)
-        place = seeds + slope * depth[:, None] + bow * np.sin(np.pi * share)
-        return np.column_stack([place[:, 0], top + depth, place[:, 1], size])
-
-    middle = at(0.5, radius * (0.4 + 0.6 * taper))
-    ends = np.stack([at(0.0, radius), at(1.0, radius * taper)], axis=1)
-    cones = np.concatenate([np.stack([middle, middle], axis=1), ends], axis=2)
-    return [Body(tissues.PALISADE, own) for own in cones]
-
-
-def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: float, columns: list[Body]) -> list[Body]:
+def grow(rng: np.random.Generator, spongy: Spongy, frame: Frame, share: float, columns: list[Body]) -> list[Body]:
     """Draw the spongy cells: a body each, and arms to some of its neighbours, the columns above and the skin below.
 
     Parameters
@@ -66,24 +29,23 @@ def spongy(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, share: floa
     columns
         The palisade.
     """
-    spacing = draw(rng, anatomy.spongy_um) * np.sqrt(min(frame.mesophyll_um / 113.0, 1.0))
-    centres = _centres(rng, frame, share, spacing)
-    core = rng.uniform(*anatomy.spongy_core_um, len(centres)) * draw(rng, anatomy.spongy_body) * spacing / 20.5
-    reach = _neighbours(rng, centres, 1.8 * spacing, draw(rng, anatomy.spongy_links))
+    spacing = draw(rng, spongy.distance_um) * np.sqrt(frame.fullness)
+    centres = _centres(rng, frame, share, spacing, spongy.flatness)
+    core = rng.uniform(*spongy.core_um, len(centres)) * draw(rng, spongy.body) * spacing / 20.5
+    reach = _neighbours(rng, centres, 1.8 * spacing, draw(rng, spongy.links))
     ends = np.array([column.cones[1, 4:7] for column in columns])
     reach += _upwards(rng, centres, ends, 1.3 * spacing) + _downwards(rng, centres, frame, 0.8 * spacing)
     cones = [[_trunk(rng, centre, radius)] for centre, radius in zip(centres, core, strict=True)]
     for cell, target in reach:
-        arm = draw(rng, anatomy.spongy_arm_um) * spacing / 20.5
+        arm = draw(rng, spongy.arm_um) * spacing / 20.5
         cones[cell].append(_arm(centres[cell], core[cell], target, min(arm, core[cell])))
     return [Body(tissues.SPONGY, np.array(own)) for own in cones]
 
 
-def _centres(rng: np.random.Generator, frame: Frame, share: float, spacing: float) -> Floats:
+def _centres(rng: np.random.Generator, frame: Frame, share: float, spacing: float, flat: float) -> Floats:
     """Scatter centres, denser across the depth than along the leaf."""
     deep, _, wide = frame.extent_um
     height = max((1 - share) * frame.mesophyll_um, 2.0)
-    flat = 1.25
     low = np.array([-MARGIN_UM, 0.0, -MARGIN_UM])
     points = scatter(rng, low, [deep + MARGIN_UM, flat * height, wide + MARGIN_UM], spacing, rounds=2)
     bottom = frame.lower_inner(points[:, 0], points[:, 2])
@@ -131,12 +93,3 @@ def _arm(centre: Floats, core: float, target: Floats, radius: float) -> Floats:
     length = max(float(np.linalg.norm(way)), 1e-6)
     tip = max(length - radius + PRESSED_UM, 0.0)
     return np.concatenate([centre, [min(1.2 * radius, core)], centre + way * (tip / length), [radius]])
-
-
-def clear_of_veins(bodies: list[Body], veins: list[vein.Vein], frame: Frame) -> list[Body]:
-    """Leave out the cells whose middle lies in a vein or at its surface."""
-    if not (bodies and veins):
-        return bodies
-    middles = np.stack([body.middle for body in bodies])
-    apart = np.min([vein.distance(each, frame, middles) for each in veins], axis=0)
-    return [body for body, gap in zip(bodies, apart, strict=True) if gap > 2.5]

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import tissues
-from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw, scatter
-from mesophyll.phantom.frame import Frame
+from mesophyll.phantom.anatomy.description import Veins
+from mesophyll.phantom.anatomy.fields import Floats, Waves, scatter
+from mesophyll.phantom.anatomy.frame import Frame
+from mesophyll.phantom.ranges import draw
 
 __all__ = ["Vein", "carve", "distance", "grow", "on_grid"]
 
@@ -82,26 +83,26 @@ class Vein:
         return np.repeat(self.tissue, self.section.walls.shape[1] + 1)
 
 
-def grow(rng: np.random.Generator, anatomy: Anatomy, frame: Frame) -> list[Vein]:
+def grow(rng: np.random.Generator, veins: Veins, frame: Frame) -> list[Vein]:
     """Draw the veins of a volume: none, one or several, by its width."""
-    expected = anatomy.veins * max(frame.extent_um[2], frame.extent_um[0]) / 150.0
+    expected = max(frame.extent_um[2], frame.extent_um[0]) / veins.distance_um
     count = int(expected * rng.uniform(0.5, 1.5) + rng.uniform(0, 1))
     lanes = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / max(count, 1)
     angle = rng.normal(0, 0.25)
-    return [_grow_one(rng, anatomy, frame, lane, angle + rng.normal(0, 0.08)) for lane in lanes]
+    return [_grow_one(rng, veins, frame, lane, angle + rng.normal(0, 0.08)) for lane in lanes]
 
 
-def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: float, angle: float) -> Vein:
+def _grow_one(rng: np.random.Generator, veins: Veins, frame: Frame, lane: float, angle: float) -> Vein:
     deep, _, wide = frame.extent_um
     room = frame.mesophyll_um
-    extended = bool(rng.uniform() < anatomy.vein_extended)
+    extended = bool(rng.uniform() < veins.extended)
     size = rng.uniform(1.1, 1.6) if extended else rng.uniform(0.6, 1.1)
-    size *= min(room / 113.0, 1.0)
-    core = size * np.array([rng.uniform(11.0, 16.0), rng.uniform(10.5, 14.0)])
-    sheath = draw(rng, anatomy.sheath_um) * min(max(room / 113.0, 0.75), 1.0)
+    size *= frame.fullness
+    core = size * np.array([draw(rng, veins.core_radius_um), rng.uniform(10.5, 14.0)])
+    sheath = draw(rng, veins.sheath_um) * max(frame.fullness, 0.75)
     depth = frame.upper_um + room * rng.uniform(0.48, 0.62)
-    cell = draw(rng, anatomy.sheath_length_um)
-    parts = [_core(rng, anatomy, core), _ring(rng, core, sheath, cell)]
+    cell = draw(rng, veins.sheath_length_um)
+    parts = [_core(rng, veins, core), _ring(rng, core, sheath, cell)]
     if extended:
         reach = np.array([frame.upper_um - depth - 4, frame.upper_um + room - depth + 4])
         parts.append(_extensions(rng, core + sheath, reach, sheath, cell))
@@ -122,14 +123,14 @@ def _grow_one(rng: np.random.Generator, anatomy: Anatomy, frame: Frame, lane: fl
     )
 
 
-def _core(rng: np.random.Generator, anatomy: Anatomy, half: Floats) -> _Files:
+def _core(rng: np.random.Generator, veins: Veins, half: Floats) -> _Files:
     """Fill an ellipse with thin files, a few of them wide vessels."""
-    width = draw(rng, anatomy.core_um)
+    width = draw(rng, veins.core_um)
     seeds = scatter(rng, -half, half, width)
     seeds = seeds[np.sum((seeds / half) ** 2, axis=1) < 1]
     count = len(seeds)
     radius = 0.6 * width * np.where(rng.uniform(size=count) < 0.15, 1.3, rng.uniform(0.85, 1.1, count))
-    length = draw(rng, anatomy.core_length_um) * rng.uniform(0.75, 1.3, count)
+    length = draw(rng, veins.core_length_um) * rng.uniform(0.75, 1.3, count)
     return np.column_stack([seeds, radius]), length, np.full(count, tissues.VEIN, dtype=np.uint8)
 
 

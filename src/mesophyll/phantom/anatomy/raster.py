@@ -1,69 +1,19 @@
-"""The leaf itself: which cell, and which tissue, is at each voxel.
-
-All is drawn in µm, each part from a stream of its own, before the first voxel is looked at: the same seed in a volume of
-the same size is the same leaf at any voxel size.
-"""
+"""Putting a leaf on a grid: which cell, and which tissue, is at each voxel."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import tissues
 from mesophyll.labels import Labels
-from mesophyll.phantom import bodies, epidermis, vein
-from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, centres, draw
-from mesophyll.phantom.frame import Frame, lay
-from mesophyll.phantom.mesophyll import clear_of_veins, palisade, spongy
-from mesophyll.phantom.pieces import tidy
+from mesophyll.phantom.anatomy import bodies, epidermis, veins
+from mesophyll.phantom.anatomy.fields import Floats, centres
+from mesophyll.phantom.anatomy.growth import Leaf
+from mesophyll.phantom.anatomy.pieces import tidy
 from mesophyll.volume import Spacing
 
-__all__ = ["Leaf", "grow", "rasterise"]
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A leaf in µm.
-
-    Parameters
-    ----------
-    frame
-        Its faces.
-    skins
-        The upper and the lower epidermis.
-    veins
-        None or more.
-    cells
-        The palisade and the spongy cells.
-    bumps
-        What makes the cells' outlines uneven.
-    porosity
-        The share of air in the mesophyll.
-    """
-
-    frame: Frame
-    skins: tuple[epidermis.Skin, epidermis.Skin]
-    veins: list[vein.Vein]
-    cells: list[bodies.Body]
-    bumps: NDArray[np.float32]
-    porosity: float
-
-
-def grow(rng: np.random.Generator, anatomy: Anatomy, extent_um: tuple[float, float, float]) -> Leaf:
-    """Draw a leaf for a volume of the given edge lengths (Z, Y, X)."""
-    of_frame, of_upper, of_lower, of_veins, of_columns, of_spongy, of_rest = rng.spawn(7)
-    frame = lay(of_frame, anatomy, extent_um)
-    upper = epidermis.grow(of_upper, anatomy, frame, frame.upper_um)
-    lower = epidermis.grow(of_lower, anatomy, frame, frame.lower_um)
-    veins = vein.grow(of_veins, anatomy, frame)
-    share = draw(of_rest, anatomy.palisade_share)
-    columns = clear_of_veins(palisade(of_columns, anatomy, frame, share), veins, frame)
-    sponge = clear_of_veins(spongy(of_spongy, anatomy, frame, share, columns), veins, frame)
-    bumps = bodies.lumps(of_rest, 0.45)
-    return Leaf(frame, (upper, lower), veins, columns + sponge, bumps, draw(of_rest, anatomy.porosity))
+__all__ = ["rasterise"]
 
 
 def rasterise(leaf: Leaf, shape: tuple[int, int, int], spacing_um: Spacing) -> tuple[Labels, NDArray[np.uint8]]:
@@ -84,8 +34,8 @@ def rasterise(leaf: Leaf, shape: tuple[int, int, int], spacing_um: Spacing) -> t
     tissue_of, inside = _skins(leaf, labels, z, x, step)
     free = inside & (labels == 0)
     for each in leaf.veins:
-        course = vein.on_grid(each, leaf.frame, z, x)
-        vein.carve(labels, free, course, each.section, step, len(tissue_of))
+        course = veins.on_grid(each, leaf.frame, z, x)
+        veins.carve(labels, free, course, each.section, step, len(tissue_of))
         tissue_of = np.append(tissue_of, each.tissue_of)
         free &= labels == 0
     tissue_of = np.append(tissue_of, _cells(leaf, labels, free, spacing_um, len(tissue_of)))

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from mesophyll import tissues
 from mesophyll.labels import Labels
-from mesophyll.phantom.description import Optics
-from mesophyll.phantom.fields import draw
-from mesophyll.phantom.medium import dark_corner, surround
-from mesophyll.phantom.noise import Field, blur, grain, haze, smooth
-from mesophyll.phantom.walls import sheets
+from mesophyll.phantom.ranges import draw
+from mesophyll.phantom.scanner.medium import dark_corner, surround
+from mesophyll.phantom.scanner.noise import Field, blur, grain, haze, smooth
+from mesophyll.phantom.scanner.optics import Optics
+from mesophyll.phantom.scanner.walls import sheets
 from mesophyll.volume import Spacing
 
 __all__ = ["image"]

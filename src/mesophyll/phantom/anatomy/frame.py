@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mesophyll.phantom.description import Anatomy
-from mesophyll.phantom.fields import Floats, Waves, draw
+from mesophyll.phantom.anatomy.description import Blade, Epidermis
+from mesophyll.phantom.anatomy.fields import Floats, Waves
+from mesophyll.phantom.ranges import draw
 
 __all__ = ["Frame", "lay"]
 
 MEDIUM_UM = 4.0
 """What is seen at least of the medium on either side of a leaf, where the volume is high enough."""
 
-GRAPE_UM = 143.0
-"""The thickness at which the other lengths were measured: epidermis and palisade are thinner in a thinner leaf."""
+MARGIN_UM = 25.0
+"""How far beyond the volume the mesophyll is still laid out, so that the cells at its border have neighbours."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Frame:
         From face to face.
     upper_um, lower_um
         The thickness of the two epidermes.
+    typical_um
+        The thickness of the mesophyll at which the lengths of a description hold.
     """
 
     extent_um: tuple[float, float, float]
@@ -40,6 +43,7 @@ class Frame:
     thickness: Waves
     upper_um: float
     lower_um: float
+    typical_um: float
 
     def upper_outer(self, z: ArrayLike, x: ArrayLike) -> Floats:
         """Return the upper face of the leaf."""
@@ -60,30 +64,36 @@ class Frame:
     @property
     def mesophyll_um(self) -> float:
         """The thickness of the mesophyll, on average."""
-        return self.thickness.mean - self.upper_um - self.lower_um
+        return float(self.thickness.mean - self.upper_um - self.lower_um)
+
+    @property
+    def fullness(self) -> float:
+        """How thick the mesophyll is, as a share of what is typical; at most 1."""
+        return float(min(self.mesophyll_um / self.typical_um, 1.0))
 
 
-def lay(rng: np.random.Generator, anatomy: Anatomy, extent_um: tuple[float, float, float]) -> Frame:
+def lay(rng: np.random.Generator, blade: Blade, epidermis: Epidermis, extent_um: tuple[float, float, float]) -> Frame:
     """Draw a leaf's faces and fit them into the volume.
 
-    A leaf too thick for the volume is made thinner, down to ``anatomy.thinnest_um``; below that the view cuts it.
+    A leaf too thick for the volume is made thinner, down to ``blade.thinnest_um``; below that the view cuts it.
     """
     deep, high, wide = extent_um
-    tilt = np.tan(np.radians([draw(rng, anatomy.tilt_deg), draw(rng, anatomy.tilt_deg)]))
-    relief = min(draw(rng, anatomy.relief_um), 0.02 * high)
-    wanted = draw(rng, anatomy.thickness_um)
+    tilt = np.tan(np.radians([draw(rng, blade.tilt_deg), draw(rng, blade.tilt_deg)]))
+    relief = min(draw(rng, blade.relief_um), 0.02 * high)
+    wanted = draw(rng, blade.thickness_um)
     shape = Waves.random(rng, relief, (90.0, 260.0))
     uneven = Waves.random(rng, 0.4 * relief, (90.0, 260.0))
     shares = rng.uniform(0, 1, 3)
 
     swing = 2 * relief + (abs(tilt[0]) * deep + abs(tilt[1]) * wide) / 2
     room = high - 2 * (swing + MEDIUM_UM)
-    thickness = max(min(wanted, room), anatomy.thinnest_um)
-    scale = min(thickness / GRAPE_UM, 1.1)
+    thickness = max(min(wanted, room), blade.thinnest_um)
+    scale = min(thickness / blade.typical_um, 1.1)
     spare = max(room - thickness, 0.0)
     start = (high - thickness) / 2 + (shares[0] - 0.5) * 0.8 * spare
     middle = start - tilt[0] * deep / 2 - tilt[1] * wide / 2
     face = Waves(middle, tilt, shape.amplitudes, shape.vectors, shape.phases)
     depth = Waves(thickness, np.zeros(2), uneven.amplitudes, uneven.vectors, uneven.phases)
-    low, span = anatomy.epidermis_um[0], anatomy.epidermis_um[1] - anatomy.epidermis_um[0]
-    return Frame(extent_um, face, depth, scale * (low + span * shares[1]), scale * (low + span * shares[2]))
+    low, high = epidermis.thickness_um
+    upper, lower = (scale * (low + (high - low) * share) for share in shares[1:])
+    return Frame(extent_um, face, depth, upper, lower, blade.typical_um - low - high)

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.phantom.fields import Floats
+from mesophyll.phantom.anatomy.fields import Floats
 from mesophyll.volume import Spacing
 
 __all__ = ["Body", "lumps", "press"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll import tissues
 from mesophyll.labels import Labels
-from mesophyll.phantom.noise import Field, blur
+from mesophyll.phantom.scanner.noise import Field, blur
 from mesophyll.volume import Spacing
 
 __all__ = ["sheets"]

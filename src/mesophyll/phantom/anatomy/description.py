@@ -1,0 +1,207 @@
+"""What a leaf may be built like: terms of the field with the ranges that a seed draws from, part by part.
+
+The figures are those measured on a grape leaf at 0.1625 µm (synchrotron), widened where other leaves are known to differ.
+Lengths are in µm, shares between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mesophyll.phantom.ranges import NONE, Range
+
+__all__ = ["Anatomy", "Blade", "Epidermis", "Idioblasts", "Palisade", "Spongy", "Stomata", "Veins"]
+
+
+@dataclass(frozen=True)
+class Blade:
+    """The leaf as a whole.
+
+    Parameters
+    ----------
+    thickness_um, thinnest_um
+        From face to face; a leaf made thinner to fit a low volume keeps at least ``thinnest_um``.
+    typical_um
+        The thickness at which all other lengths hold: the cells of a thinner leaf are smaller.
+    tilt_deg, relief_um
+        How far the leaf's plane leans, and how high its faces undulate.
+    """
+
+    thickness_um: Range = (110.0, 160.0)
+    thinnest_um: float = 70.0
+    typical_um: float = 143.0
+    tilt_deg: Range = (-3.0, 3.0)
+    relief_um: Range = (1.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Epidermis:
+    """One layer of pavement cells on either face.
+
+    Parameters
+    ----------
+    thickness_um, bulge_um
+        From its outer to its inner face, and how far an outer wall swells.
+    width_um, elongation, jigsaw_um
+        A cell's width, its length along z as a multiple of it, and how far its outline waves.
+    bulliform
+        The share of the upper face, in strips along z, where cells are large and reach deep into the leaf (grasses).
+    """
+
+    thickness_um: Range = (13.0, 17.0)
+    bulge_um: Range = (2.0, 6.0)
+    width_um: Range = (18.0, 34.0)
+    elongation: Range = (0.8, 1.25)
+    jigsaw_um: Range = (0.0, 2.5)
+    bulliform: Range = NONE
+
+
+@dataclass(frozen=True)
+class Palisade:
+    """Columns under the upper epidermis.
+
+    Parameters
+    ----------
+    share, layers
+        Their length as a share of the mesophyll, all layers together, and the fewest and most layers. No share, no palisade.
+    width_um, taper, missing
+        The columns' width, the lower end's radius as a share of the upper end's, and the share of columns that stop short
+        and leave a larger gap.
+    arms
+        How many lobes a column has on its sides, at fewest and most (arm palisade, H-shaped cells).
+    """
+
+    share: Range = (0.35, 0.45)
+    layers: tuple[int, int] = (1, 1)
+    width_um: Range = (9.5, 13.5)
+    taper: Range = (0.70, 0.88)
+    missing: Range = (0.0, 0.06)
+    arms: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Spongy:
+    """The mesophyll below the palisade: lobed cells that touch at the tips of their arms.
+
+    Parameters
+    ----------
+    distance_um, flatness
+        The distance of centres along the leaf, and by how much they lie closer across its depth.
+    core_um, arm_um
+        The radii of a cell's body and of its arms.
+    body, links
+        By how much all bodies of one leaf are smaller (and its cells more lobed), and the share of neighbours that an arm
+        reaches.
+    paradermal
+        How much rarer arms are that lead up or down than those that lie in the leaf's plane: 1 gives a honeycomb of layers.
+    """
+
+    distance_um: Range = (18.0, 25.0)
+    flatness: float = 1.25
+    core_um: Range = (5.5, 9.5)
+    arm_um: Range = (3.5, 6.5)
+    body: Range = (0.65, 1.0)
+    links: Range = (0.45, 0.8)
+    paradermal: Range = NONE
+
+
+@dataclass(frozen=True)
+class Veins:
+    """Vascular bundles, each a core of thin cells in a sheath.
+
+    Parameters
+    ----------
+    distance_um, spread_deg
+        From vein to vein, on average, and how far the veins of one leaf diverge.
+    branches
+        The share of the lanes between neighbouring veins that thinner veins bridge.
+    extended
+        How likely a vein spans both epidermes by bundle-sheath extensions.
+    sheath_um, sheath_length_um, core_um, core_length_um
+        Cells of the bundle sheath and of the vein's core: width and length.
+    core_radius_um
+        The half width of a vein's core.
+    kranz
+        How likely the sheath of a leaf is wide and crowned by radiating mesophyll cells (C4 grasses).
+    """
+
+    distance_um: float = 150.0
+    spread_deg: float = 15.0
+    branches: Range = NONE
+    extended: float = 0.25
+    sheath_um: Range = (10.0, 17.0)
+    sheath_length_um: Range = (30.0, 60.0)
+    core_um: Range = (4.5, 8.0)
+    core_length_um: Range = (60.0, 150.0)
+    core_radius_um: Range = (11.0, 16.0)
+    kranz: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stomata:
+    """Pores between two guard cells, with a cavity behind.
+
+    Parameters
+    ----------
+    upper_per_mm2, lower_per_mm2
+        How many lie in either epidermis.
+    length_um, width_um
+        A guard cell's.
+    cavity_um
+        The radius of the air behind the pore.
+    aligned
+        Whether all lie along z, in rows (grasses).
+    """
+
+    upper_per_mm2: Range = NONE
+    lower_per_mm2: Range = (100.0, 300.0)
+    length_um: Range = (16.0, 28.0)
+    width_um: Range = (5.0, 9.0)
+    cavity_um: Range = (8.0, 16.0)
+    aligned: bool = False
+
+
+@dataclass(frozen=True)
+class Idioblasts:
+    """Single large cells in the mesophyll that hold a crystal.
+
+    Parameters
+    ----------
+    per_mm3
+        How many there are in the mesophyll.
+    width_um, crystal
+        A cell's width, and its crystal's as a share of it.
+    druse
+        How likely a crystal is a druse (a star of points); otherwise it is a bundle of needles.
+    """
+
+    per_mm3: Range = (0.0, 1500.0)
+    width_um: Range = (18.0, 32.0)
+    crystal: Range = (0.45, 0.75)
+    druse: float = 0.8
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A leaf, part by part.
+
+    Parameters
+    ----------
+    blade, epidermis, palisade, spongy, veins, stomata, idioblasts
+        The parts.
+    porosity
+        Air as a share of the mesophyll (veins left out).
+    grown
+        How likely the mesophyll of a leaf is tissue that came apart at its junctions, instead of bodies that were pressed
+        together: two ways of making cells, so that no model learns the habits of one.
+    """
+
+    blade: Blade = Blade()
+    epidermis: Epidermis = Epidermis()
+    palisade: Palisade = Palisade()
+    spongy: Spongy = Spongy()
+    veins: Veins = Veins()
+    stomata: Stomata = Stomata()
+    idioblasts: Idioblasts = Idioblasts()
+    porosity: Range = (0.22, 0.31)
+    grown: float = 0.0
