@@ -14,10 +14,7 @@ from scipy import ndimage
 from mesophyll import phantom, tissues
 from mesophyll.errors import SettingsError, VolumeError
 from mesophyll.phantom import PLAIN, scanner
-from mesophyll.phantom.anatomy.bodies import Body, press
-from mesophyll.phantom.anatomy.fields import scatter
 from mesophyll.phantom.scanner.noise import grain, smooth
-from mesophyll.phantom.anatomy.pieces import tidy
 from mesophyll.phantom.scanner.walls import FAINT, MESOPHYLL_RIDGE, sheets
 
 CALIBRATION = Path(__file__).parents[2] / "shared" / "data" / "grape440" / "calibration.json"
@@ -168,44 +165,6 @@ def test_a_low_volume_gets_a_thinner_leaf_and_a_very_low_one_cuts_it(height):
 
 
 # --- the pieces it is made of ----------------------------------------------------------------------------------------
-
-
-def test_scattered_points_keep_their_distance():
-    points = scatter(rng(), [0, 0, 0], [60, 60, 60], 10.0)
-    apart = np.linalg.norm(points[:, None] - points[None], axis=-1) + 1e9 * np.eye(len(points))
-    assert 6.0 < np.median(apart.min(axis=1)) < 11.0
-    assert apart.min() > 2.0
-
-
-def test_bodies_meet_in_a_flat_face_and_are_round_elsewhere():
-    centres = np.array([[10.0, 10.0, 8.0], [10.0, 10.0, 14.0]])
-    cells = [Body(4, np.array([[*centre, 5.0, *centre, 5.0]])) for centre in centres]
-    free = np.ones((40, 40, 44), bool)
-    free[:, :6] = False
-    owner, distance = press(cells, free, (0.5, 0.5, 0.5), np.zeros((16, 16, 16), np.float32))
-    places = (np.indices(free.shape).reshape(3, -1).T + 0.5) * 0.5
-    exact = np.linalg.norm(places[:, None] - centres, axis=-1).T.reshape(2, *free.shape) - 5.0
-    near = free & (exact.min(axis=0) < 2.5)
-    np.testing.assert_allclose(distance[near], exact.min(axis=0)[near], atol=1e-5)
-    np.testing.assert_array_equal(owner[near], exact.argmin(axis=0)[near])
-    assert np.all(owner[~free] == -1)
-
-
-def test_a_cell_in_two_pieces_becomes_two_cells_and_crumbs_go_to_what_they_touch_most():
-    labels = np.zeros((6, 6, 30), np.int32)
-    labels[:, :, :8] = 1
-    labels[:, :, 8:16] = 2
-    labels[:, :, 20:28] = 1  # a second piece of the first cell
-    labels[2, 2, 15] = 3  # a crumb in the second cell
-    labels[2, 2, 18] = 2  # a crumb in the air
-    before = labels.copy()
-    tidied, tissue_of = tidy(labels, np.array([0, 3, 4, 5], np.uint8), 1.0)
-    assert tidied[0, 0, 0] != tidied[0, 0, 25]
-    assert (tidied > 0).sum() == 6 * 6 * 24
-    assert len(np.unique(tidied[:, :, 8:16])) == 1
-    assert tissue_of[tidied[0, 0, [0, 8, 25]]].tolist() == [3, 4, 3]
-    assert sorted(np.unique(tidied)) == [0, 1, 2, 3]
-    np.testing.assert_array_equal(labels, before)
 
 
 # --- the scanner -----------------------------------------------------------------------------------------------------

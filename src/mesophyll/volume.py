@@ -17,7 +17,7 @@ from scipy import ndimage
 from mesophyll.blocks import Region
 from mesophyll.errors import VolumeError
 
-__all__ = ["LazyArray", "Resampled", "Spacing", "Volume", "check_spacing", "resample"]
+__all__ = ["LazyArray", "Resampled", "Spacing", "Volume", "WritableArray", "check_spacing", "resample"]
 
 _ROUNDING = 1e-6  # votes that differ by less are equal
 
@@ -38,6 +38,13 @@ class LazyArray(Protocol):
 
     def __getitem__(self, region: Any, /) -> Any:
         """Read a region into memory."""
+
+
+class WritableArray(LazyArray, Protocol):
+    """An array that can also be written to, region by region."""
+
+    def __setitem__(self, region: Any, values: Any, /) -> None:
+        """Write a region."""
 
 
 @dataclass(frozen=True)

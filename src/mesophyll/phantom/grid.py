@@ -51,3 +51,9 @@ class Grid:
     def plane(self) -> tuple[Floats, Floats]:
         """The places z, shape (Z, 1), and x, shape (1, X), of the box's columns in the leaf's plane."""
         return self.centres(0)[:, None], self.centres(2)[None, :]
+
+    def widen(self, margin: tuple[int, int, int]) -> Grid:
+        """Return the box with so many voxels more on either side."""
+        shape = tuple(count + 2 * more for count, more in zip(self.shape, margin, strict=True))
+        start = tuple(first - more for first, more in zip(self.start, margin, strict=True))
+        return Grid((shape[0], shape[1], shape[2]), self.spacing_um, (start[0], start[1], start[2]))

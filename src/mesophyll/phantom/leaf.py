@@ -25,6 +25,10 @@ SPACING_UM = (0.1, 3.0)
 """The finest and the coarsest voxels: finer ones show nothing more, in coarser ones cells are gone."""
 
 
+SIDE = 256
+"""Voxels along each axis of the blocks in which a leaf is made."""
+
+
 @dataclass(frozen=True)
 class Phantom:
     """A synthetic leaf; all arrays have the shape (Z, Y, X), the leaf's upper side lies at small Y.
@@ -89,7 +93,8 @@ def make(
     of_anatomy, of_scanner = np.random.default_rng(seed).spawn(2)
     deep, high, wide = (round(count * step, 6) for count, step in zip(size, spacing, strict=True))
     leaf = anatomy.grow(of_anatomy, description.anatomy, (deep, high, wide))
-    labels, tissue = anatomy.rasterise(leaf, size, spacing)
+    labels, tissue = np.zeros(size, np.int32), np.zeros(size, np.uint8)
+    anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE)
     gridrec, paganin = scanner.image(labels, tissue, spacing, of_scanner, description.optics)
     return Phantom(labels, tissue, gridrec, paganin, spacing, kind, operator.index(seed))
 

@@ -6,17 +6,18 @@ three of them meet - columns, lobed cells and everything between come from this 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.phantom.anatomy.fields import Floats
-from mesophyll.volume import Spacing
+from mesophyll.phantom.grid import Floats, Grid
 
-__all__ = ["Body", "lumps", "press"]
+__all__ = ["REACH_UM", "Body", "Pressed", "lumps"]
 
 REACH_UM = 3.0
 """How far outside a body its distance is still computed: bodies may swell by as much."""
@@ -50,68 +51,86 @@ class Body:
         return self.cones[0, :3]
 
 
-def lumps(rng: np.random.Generator, height_um: float) -> NDArray[np.float32]:
-    """Draw the periodic table of bumps, shape (16, 16, 16), from which every cell reads its own window."""
-    return rng.normal(0, height_um, (16, 16, 16)).astype(np.float32)
-
-
-def press(
-    bodies: list[Body], free: NDArray[np.bool_], spacing_um: Spacing, bumps: NDArray[np.float32]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Find for each voxel the body that it lies deepest in.
+@dataclass(frozen=True)
+class Pressed:
+    """Bodies pressed together.
 
     Parameters
     ----------
     bodies
         The cells, in µm from the volume's corner.
-    free
-        Shape (Z, Y, X): where bodies may be.
-    spacing_um
-        The voxel's edge lengths (Z, Y, X).
     bumps
         The table of `lumps`.
-
-    Returns
-    -------
-    owner
-        Shape (Z, Y, X): the index of the nearest body, -1 farther than `REACH_UM` from all of them.
-    distance_um
-        Shape (Z, Y, X): the signed distance to its surface, negative inside.
     """
-    owner = np.full(free.shape, -1, dtype=np.int32)
-    distance = np.where(free, np.float32(REACH_UM), np.float32(-np.inf))  # nothing lies deeper than -inf
-    step = np.asarray(spacing_um)
-    for index, body in enumerate(bodies):
-        box = _box(body, free.shape, step)
-        corner = (np.array([axis.start for axis in box]) + 0.5) * step
-        window = corner + 7.3 * body.middle  # any factor: neighbours must not read the same bumps
-        _press(body.cones, bumps, np.stack([corner, step, window]), owner[box], distance[box], index)
-    distance[~free] = REACH_UM
-    return owner, distance
+
+    bodies: Sequence[Body]
+    bumps: NDArray[np.float32]
+
+    @property
+    def tissue(self) -> NDArray[np.uint8]:
+        """The tissue of each cell, shape (cells,)."""
+        return np.array([body.tissue for body in self.bodies], dtype=np.uint8)
+
+    @cached_property
+    def _reach_um(self) -> Floats:
+        """How far each cell may reach, shape (cells, 2, 3): its lowest and its highest corner."""
+        reach = [
+            [(ends[:, :3] - ends[:, 3:]).min(axis=0), (ends[:, :3] + ends[:, 3:]).max(axis=0)]
+            for ends in (body.cones.reshape(-1, 4) for body in self.bodies)
+        ]
+        return np.asarray(np.array(reach).reshape(-1, 2, 3) + np.array([[-REACH_UM], [REACH_UM]]))
+
+    def distance(self, free: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Find for each voxel the body that it lies deepest in.
+
+        Parameters
+        ----------
+        free
+            Shape (Z, Y, X) of the box: where bodies may be.
+        grid
+            The box.
+
+        Returns
+        -------
+        owner
+            Shape (Z, Y, X): the index of the nearest body, -1 farther than `REACH_UM` from all of them.
+        distance_um
+            Shape (Z, Y, X): the signed distance to its surface, negative inside.
+        """
+        owner = np.full(free.shape, -1, dtype=np.int32)
+        distance = np.where(free, np.float32(REACH_UM), np.float32(-np.inf))  # nothing lies deeper than -inf
+        start = np.array(grid.start)
+        low, high = np.floor(self._reach_um[:, 0] / grid.step), np.ceil(self._reach_um[:, 1] / grid.step)
+        first = np.maximum(low.astype(int) - start, 0)
+        last = np.minimum(high.astype(int) - start, free.shape)
+        for index in np.flatnonzero((first < last).all(axis=1)).tolist():
+            body = self.bodies[index]
+            box = tuple(slice(*ends) for ends in zip(first[index], last[index], strict=True))
+            window = 7.3 * body.middle  # any factor: neighbours must not read the same bumps
+            place = (start + first[index], grid.step, window)
+            _press(body.cones, self.bumps, place, owner[box], distance[box], index)
+        distance[~free] = REACH_UM
+        return owner, distance
 
 
-def _box(body: Body, shape: tuple[int, ...], step: Floats) -> tuple[slice, ...]:
-    """Return the voxels that a body may reach, cut at the volume's faces."""
-    ends = body.cones.reshape(-1, 4)
-    reach = ends[:, 3:] + REACH_UM
-    low = np.floor((ends[:, :3] - reach).min(axis=0) / step).astype(int)
-    high = np.ceil((ends[:, :3] + reach).max(axis=0) / step).astype(int)
-    return tuple(
-        slice(*np.clip([start, stop], 0, size).tolist()) for start, stop, size in zip(low, high, shape, strict=True)
-    )
+def lumps(rng: np.random.Generator, height_um: float) -> NDArray[np.float32]:
+    """Draw the periodic table of bumps, shape (16, 16, 16), from which every cell reads its own window."""
+    return rng.normal(0, height_um, (16, 16, 16)).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
 def _press(cones: Any, bumps: Any, place: Any, owner: Any, distance: Any, index: Any) -> Any:
-    """Give a body the voxels of its box in which it lies deepest; ``place`` holds the corner, step and window."""
-    corner, step, window = place
+    """Give a body the voxels of its box in which it lies deepest; ``place`` holds the first voxel, step and window."""
+    start, step, window = place
     for k in range(owner.shape[0]):
+        z = (start[0] + k + 0.5) * step[0]
         for j in range(owner.shape[1]):
+            y = (start[1] + j + 0.5) * step[1]
             for i in range(owner.shape[2]):
                 if distance[k, j, i] == -np.inf:
                     continue
-                z, y, x = k * step[0], j * step[1], i * step[2]
-                depth = _depth(cones, corner[0] + z, corner[1] + y, corner[2] + x)
+                x = (start[2] + i + 0.5) * step[2]
+                depth = _depth(cones, z, y, x)
                 if depth < REACH_UM + 1.0:
                     depth += _bump(bumps, window[0] + z, window[1] + y, window[2] + x)
                 if depth < distance[k, j, i]:

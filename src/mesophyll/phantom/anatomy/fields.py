@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Floats", "Waves", "centres", "nearest", "scatter"]
+from mesophyll.phantom.grid import Floats
 
-Floats = NDArray[np.float64]
+__all__ = ["Waves", "nearest", "scatter"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,6 @@ class Waves:
         vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1) * number[:, None]
         amplitudes = np.full(waves, height_um * np.sqrt(2 / waves))
         return cls(0.0, np.zeros(2), amplitudes, vectors, rng.uniform(0, 2 * np.pi, waves))
-
-
-def centres(count: int, step_um: float) -> Floats:
-    """Return the centres of a row of voxels in µm, from the volume's corner."""
-    return np.asarray((np.arange(count) + 0.5) * step_um)
 
 
 def nearest(points: Floats, places: Floats, count: int = 1) -> tuple[Floats, NDArray[np.intp]]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mesophyll.phantom.anatomy.description import Blade, Epidermis
-from mesophyll.phantom.anatomy.fields import Floats, Waves
+from mesophyll.phantom.anatomy.fields import Waves
+from mesophyll.phantom.grid import Floats
 from mesophyll.phantom.ranges import draw
 
 __all__ = ["Frame", "lay"]

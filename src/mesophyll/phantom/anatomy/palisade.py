@@ -7,8 +7,9 @@ import numpy as np
 from mesophyll import tissues
 from mesophyll.phantom.anatomy.bodies import Body
 from mesophyll.phantom.anatomy.description import Palisade
-from mesophyll.phantom.anatomy.fields import Floats, Waves, nearest, scatter
+from mesophyll.phantom.anatomy.fields import Waves, nearest, scatter
 from mesophyll.phantom.anatomy.frame import MARGIN_UM, Frame
+from mesophyll.phantom.grid import Floats
 from mesophyll.phantom.ranges import draw
 
 __all__ = ["grow"]

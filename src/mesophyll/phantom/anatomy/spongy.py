@@ -9,8 +9,9 @@ from scipy.spatial import Delaunay
 from mesophyll import tissues
 from mesophyll.phantom.anatomy.bodies import Body
 from mesophyll.phantom.anatomy.description import Spongy
-from mesophyll.phantom.anatomy.fields import Floats, nearest, scatter
+from mesophyll.phantom.anatomy.fields import nearest, scatter
 from mesophyll.phantom.anatomy.frame import MARGIN_UM, Frame
+from mesophyll.phantom.grid import Floats
 from mesophyll.phantom.ranges import draw
 
 __all__ = ["grow"]

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import tissues
+from mesophyll.labels import Labels
 from mesophyll.phantom.anatomy.description import Veins
-from mesophyll.phantom.anatomy.fields import Floats, Waves, scatter
+from mesophyll.phantom.anatomy.fields import Waves, scatter
 from mesophyll.phantom.anatomy.frame import Frame
+from mesophyll.phantom.grid import Floats, Grid
 from mesophyll.phantom.ranges import draw
 
-__all__ = ["Vein", "carve", "distance", "grow", "on_grid"]
-
+__all__ = ["Vein", "grow"]
 
 _Files = tuple[Floats, Floats, NDArray[np.uint8]]
 """Files of cells: their seeds (files, 3), the lengths of their cells (files,) and their tissue (files,)."""
@@ -58,6 +59,8 @@ class Vein:
 
     Parameters
     ----------
+    frame
+        The leaf's faces.
     place, angle
         A point (z, x) on the axis, and the axis' angle to z in the leaf's plane, in radians.
     bend
@@ -66,21 +69,36 @@ class Vein:
         The axis' distance below the leaf's upper face.
     section
         Its files of cells.
-    tissue
+    of_file
         The tissue of each file.
     """
 
+    frame: Frame
     place: Floats
     angle: float
     bend: Waves
     depth: float
     section: Section
-    tissue: NDArray[np.uint8]
+    of_file: NDArray[np.uint8]
 
     @property
-    def tissue_of(self) -> NDArray[np.uint8]:
-        """The tissue of each number that `carve` may give, from the first on."""
-        return np.repeat(self.tissue, self.section.walls.shape[1] + 1)
+    def tissue(self) -> NDArray[np.uint8]:
+        """The tissue of each cell, file by file, shape (cells,)."""
+        return np.repeat(self.of_file, self.section.walls.shape[1] + 1)
+
+    def fill(self, numbers: Labels, free: NDArray[np.bool_], grid: Grid, first: int) -> None:
+        """Claim the vein's voxels, see `Part`."""
+        course = _course(self, *grid.plane)
+        _carve(numbers, free, course, self.section, (grid.step[1], grid.start[1]), first)
+
+    def distance(self, points: Floats) -> Floats:
+        """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
+        _, u, axis = _course(self, points[:, 0], points[:, 2])
+        v = points[:, 1] - axis
+        files, heart = self.section.files, self.section.heart
+        apart = np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]) - files[:, 2]
+        filled = (np.hypot(u / heart[0], v / heart[1]) - 1) * heart.min()
+        return np.asarray(np.minimum(apart.min(axis=1), filled))
 
 
 def grow(rng: np.random.Generator, veins: Veins, frame: Frame) -> list[Vein]:
@@ -108,6 +126,7 @@ def _grow_one(rng: np.random.Generator, veins: Veins, frame: Frame, lane: float,
         parts.append(_extensions(rng, core + sheath, reach, sheath, cell))
     seeds, lengths, tissue = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Vein(
+        frame=frame,
         place=np.array([deep / 2, lane * wide]),
         angle=angle,
         bend=Waves.random(rng, rng.uniform(0, 3), (150.0, 400.0), 3),
@@ -119,7 +138,7 @@ def _grow_one(rng: np.random.Generator, veins: Veins, frame: Frame, lane: float,
             lean=rng.normal(0, 0.25, (len(seeds), 2)),
             heart=core + 0.55 * sheath,
         ),
-        tissue=tissue,
+        of_file=tissue,
     )
 
 
@@ -174,42 +193,38 @@ def _walls(rng: np.random.Generator, lengths: Floats, reach_um: float) -> Floats
     return np.cumsum(steps, axis=1) - reach_um - lengths[:, None]
 
 
-def on_grid(vein: Vein, frame: Frame, z: Floats, x: Floats) -> Floats:
+def _course(vein: Vein, z: Floats, x: Floats) -> Floats:
     """Return s, u and the axis' height y at places ``z`` and ``x``: three arrays in one, shape (3, ...)."""
     dz, dx = z - vein.place[0], x - vein.place[1]
     cos, sin = np.cos(vein.angle), np.sin(vein.angle)
     along, across = cos * dz + sin * dx, cos * dx - sin * dz
-    return np.stack([along, across - vein.bend(along, 0.0), frame.upper_outer(z, x) + vein.depth])
-
-
-def distance(vein: Vein, frame: Frame, points: Floats) -> Floats:
-    """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
-    _, u, axis = on_grid(vein, frame, points[:, 0], points[:, 2])
-    v = points[:, 1] - axis
-    files, heart = vein.section.files, vein.section.heart
-    apart = np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]) - files[:, 2]
-    filled = (np.hypot(u / heart[0], v / heart[1]) - 1) * heart.min()
-    return np.asarray(np.minimum(apart.min(axis=1), filled))
+    return np.stack([along, across - vein.bend(along, 0.0), vein.frame.upper_outer(z, x) + vein.depth])
 
 
 @numba.njit(cache=True, nogil=True)
-def carve(labels: Any, free: Any, course: Any, section: Any, spacing: Any, first: Any) -> Any:
-    """Number the free voxels of one vein, from ``first`` on: one number more than ``walls`` for each file."""
+def _carve(numbers: Any, free: Any, course: Any, section: Any, rows: Any, first: Any) -> Any:
+    """Number the free voxels of one vein, from ``first`` on: one number more than ``walls`` for each file.
+
+    ``rows`` are the height of a voxel and the first row.
+    """
+    step, low = rows
     half = np.empty(2)
     for axis in range(2):
         half[axis] = np.max(np.abs(section.files[:, axis]) + section.files[:, 2]) + 3.0
-    for k in range(labels.shape[0]):
-        for i in range(labels.shape[2]):
+    for k in range(numbers.shape[0]):
+        for i in range(numbers.shape[2]):
             along, across, axis = course[:, k, i]
             if abs(across) > half[0]:
                 continue
             seeds = _seeds_at(section, along)
-            start = max(int((axis - half[1]) / spacing[1]), 0)
-            stop = min(int((axis + half[1]) / spacing[1]) + 1, labels.shape[1])
+            start = max(int((axis - half[1]) / step) - low, 0)
+            stop = min(int((axis + half[1]) / step) + 1 - low, numbers.shape[1])
             for j in range(start, stop):
                 if free[k, j, i]:
-                    cell = _cell_at(section, seeds, along, across, (j + 0.5) * spacing[1] - axis)
-                    labels[k, j, i] = first + cell if cell >= 0 else 0
+                    cell = _cell_at(section, seeds, along, across, (low + j + 0.5) * step - axis)
+                    if cell >= 0:
+                        numbers[k, j, i] = first + cell
+                        free[k, j, i] = False
 
 
 @numba.njit(cache=True, nogil=True)
