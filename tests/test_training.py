@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from catalogue import crowd
 from complaint import complaint
-from mesophyll.errors import FileError, SettingsError, VolumeError
+from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.io import Example
 from mesophyll.lesson import Lesson, PatchStream
@@ -139,6 +139,35 @@ def test_a_training_cut_off_and_resumed_ends_with_the_weights_of_one_that_was_no
     assert told == [4, 5, 6, 7, 8, 9]
     assert equal(weights(resumed), weights(trained[0]))
     assert len(list((tmp_path / "elsewhere").glob("logs/csv/*/metrics.csv"))) == 2  # no log is written over
+
+
+def test_a_model_that_is_taught_on_begins_where_it_was_and_keeps_its_normalisation(trained, tmp_path):
+    gentle = replace(PLAN, start=str(trained[1]), rate=1e-9, epochs=1, steps=1)
+    model = train([example(0), example(1)], tmp_path / "on", gentle, device="cpu")
+    before, after = weights(load(trained[1])), weights(model)
+    for name in before:
+        assert torch.allclose(before[name].float(), after[name].float(), atol=1e-6), name
+    statistics = [name for name in before if "running" in name]
+    assert len(statistics) > 8
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    assert model.card["plan"]["start"] == str(trained[1])
+
+
+def test_what_is_taught_on_learns(trained, tmp_path):
+    model = train([example(0), example(1)], tmp_path / "on", replace(PLAN, start=str(trained[1])), device="cpu")
+    assert not equal(weights(model), weights(load(trained[1])))
+
+
+def test_a_model_of_another_network_is_not_taught_on(trained, tmp_path):
+    other = replace(PLAN, start=str(trained[1]), size="medium")
+    complaint(
+        ModelError,
+        lambda: train([example(0), example(1)], tmp_path / "on", other, device="cpu"),
+        "'size': 'medium'",
+        "keeps its axes, channels, size and levels",
+        "leave start out",
+    )
+    assert not (tmp_path / "on").exists()
 
 
 def test_a_training_that_has_ended_can_be_resumed_and_is_the_same(trained, tmp_path):

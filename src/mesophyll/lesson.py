@@ -107,7 +107,7 @@ class Lesson(lightning.LightningModule):
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
         self.representation, self.plan, self.learn, self.judge = representation, plan, learn, judge
 
-    def train(self, mode: bool = True) -> Lesson:
+    def train(self, mode: bool = True) -> Lesson:  # noqa: FBT001, FBT002 - the signature is torch's
         """Switch to learning, or to judging.
 
         What is taught on keeps the statistics of its normalisation: a handful of patches would only blur them, and so the

@@ -65,10 +65,10 @@ def train(
     representation = from_table(plan.representation)
     room = Room(HELD_BYTES)
     learn, judge = split([_source(example, plan, room) for example in examples], plan)
-    make_folder(folder)
     torch.manual_seed(plan.seed)
     network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
     lesson = Lesson(_begin(network, plan.start), representation, plan, learn, judge)
+    make_folder(folder)
     start = time.monotonic()
     module, loss = fit(lesson, Path(folder), resume=resume, device=pick(device), progress=progress)
     card = {
