@@ -1,10 +1,6 @@
-"""The synthetic leaf: a sound labelling, an anatomy that knows no voxels, and grey values as they were measured."""
+"""The synthetic leaf: a sound labelling, an anatomy that knows no voxels."""
 
 from __future__ import annotations
-
-import json
-from dataclasses import replace
-from pathlib import Path
 
 import cc3d
 import numpy as np
@@ -13,12 +9,7 @@ from scipy import ndimage
 
 from mesophyll import phantom, tissues
 from mesophyll.errors import SettingsError, VolumeError
-from mesophyll.phantom import PLAIN, scanner
-from mesophyll.phantom.scanner.noise import grain, smooth
-from mesophyll.phantom.scanner.walls import FAINT, MESOPHYLL_RIDGE, sheets
 
-CALIBRATION = Path(__file__).parents[2] / "shared" / "data" / "grape440" / "calibration.json"
-FINE = (0.1625,) * 3
 SMALL = {"shape": (40, 128, 40), "spacing_um": 0.8}
 CELLS = np.array([0, 1, 1, 1, 1, 1, 1, 0], bool)  # by tissue code
 
@@ -26,22 +17,6 @@ CELLS = np.array([0, 1, 1, 1, 1, 1, 1, 0], bool)  # by tissue code
 @pytest.fixture(scope="module")
 def leaf() -> phantom.Phantom:
     return phantom.make(2, shape=(160, 160, 160))
-
-
-@pytest.fixture(scope="module")
-def slab(leaf) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
-    """A part of that leaf, as the scanner takes it: labels, tissue, spacing."""
-    return leaf.labels[:64], leaf.tissue[:64], leaf.spacing_um
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def two_cells(shape: tuple[int, ...], normal: tuple[float, ...]) -> np.ndarray:
-    """Two cells on either side of a plane through the middle."""
-    places = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape), indexing="ij"), axis=-1)
-    return np.where(places @ np.array(normal) > 1e-9, 2, 1).astype(np.int32)
 
 
 # --- the labelling ---------------------------------------------------------------------------------------------------
@@ -162,159 +137,6 @@ def test_a_low_volume_gets_a_thinner_leaf_and_a_very_low_one_cuts_it(height):
     assert made.labels.max() > 5
     surround = np.all(made.tissue[:, [0, -1]] == tissues.BACKGROUND)
     assert surround == (height == 128)
-
-
-# --- the pieces it is made of ----------------------------------------------------------------------------------------
-
-
-# --- the scanner -----------------------------------------------------------------------------------------------------
-
-
-def across_an_edge() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances (µm, positive in the cell) and both profiles across a flat face of a cell in air."""
-    labels = np.zeros((24, 24, 96), np.int32)
-    labels[:, :, 48:] = 1
-    tissue = np.where(labels > 0, tissues.PALISADE, tissues.AIRSPACE).astype(np.uint8)
-    gridrec, paganin = scanner.image(labels, tissue, FINE, rng(), PLAIN)
-    return (np.arange(96) - 47.5) * 0.1625, gridrec[12, 12].astype(float), paganin[12, 12].astype(float)
-
-
-def test_plateaus_edge_and_fringe_are_as_measured():
-    d, gridrec, paganin = across_an_edge()
-    assert (gridrec[0], gridrec[-1]) == (104, 116)
-    assert (paganin[0], paganin[-1]) == (46, 119)
-    assert gridrec.max() == pytest.approx(135, abs=3)
-    assert gridrec.min() == pytest.approx(81, abs=5)
-    assert 0.5 < d[gridrec.argmax()] < 1.2
-    assert -1.4 < d[gridrec.argmin()] < -0.5
-    rise = np.interp([46 + 7.3, 119 - 7.3], paganin, d)
-    assert np.diff(rise)[0] == pytest.approx(2.0, abs=0.15)
-
-
-def test_the_edges_follow_the_profiles_of_the_real_slice():
-    if not CALIBRATION.exists():
-        pytest.skip("the calibration of the grape slice is not part of the repository")
-    measured = json.loads(CALIBRATION.read_text(encoding="utf-8"))
-    d, *profiles = across_an_edge()
-    for name, profile, most in zip(("gridrec", "paganin"), profiles, (2.5, 4.0), strict=True):
-        points = measured[name]["profile_signed_px_to_median"]
-        where = np.array([int(pixel) for pixel in points]) * 0.1625 + 0.31  # outlines drawn that far inside the edge
-        rest = np.interp(where, d, profile) - list(points.values())
-        assert np.sqrt(np.mean(rest**2)) < most
-
-
-@pytest.mark.parametrize(
-    ("normal", "area"),
-    [((0, 0, 1), 1), ((0, 1, 0), 1), ((0, 1, 1), 2**0.5), ((1, 1, 1), 0.75 * 3**0.5), ((0, 1, 3), 10**0.5 / 3)],
-)
-def test_a_wall_is_as_high_whichever_way_it_runs(normal, area):
-    """Summed over the middle of the volume, a ridge goes with the area of the plane through it."""
-    tissue = np.full((44, 44, 44), tissues.PALISADE, np.uint8)
-    total = [
-        sheets(two_cells(tissue.shape, way), tissue, (0.65,) * 3, {tissues.PALISADE: 1.0}, 3)[7:-7, 7:-7, 7:-7].sum()
-        for way in (normal, (1, 0, 0))
-    ]
-    assert total[0] / total[1] == pytest.approx(area, rel=0.08)
-
-
-def test_a_wall_has_its_measured_width():
-    labels = two_cells((16, 16, 60), (0, 0, 1))
-    ridge = sheets(labels, np.full(labels.shape, tissues.PALISADE, np.uint8), FINE, {tissues.PALISADE: 1.0}, 3)[8, 8]
-    d = (np.arange(60) - 29.5) * 0.1625
-    half = np.interp(ridge.max() / 2, ridge[30:][::-1], d[30:][::-1])
-    assert half == pytest.approx(0.65, abs=0.08)
-    assert 0.55 * MESOPHYLL_RIDGE < ridge.max() < 1.45 * MESOPHYLL_RIDGE
-
-
-def test_a_wall_keeps_its_width_in_larger_voxels():
-    labels = two_cells((16, 16, 40), (0, 0, 1))
-    tissue = np.full(labels.shape, tissues.PALISADE, np.uint8)
-    ridge = sheets(labels, tissue, (0.65,) * 3, {tissues.PALISADE: 1.0}, 3)[8, 8, 20:]
-    assert ridge[1] / ridge[0] == pytest.approx(np.exp(-(0.975**2 - 0.325**2) / (2 * 0.552**2)), abs=0.05)
-
-
-def test_a_pair_of_cells_has_one_wall_from_whichever_side_it_is_met(leaf):
-    labels, tissue = leaf.labels[:40, 40:100, :40], leaf.tissue[:40, 40:100, :40]
-    seen = dict.fromkeys(range(1, 7), 0.5)
-    ridge = sheets(labels, tissue, (0.65,) * 3, seen, 3)
-    turned = sheets(labels[::-1, ::-1, ::-1], tissue[::-1, ::-1, ::-1], (0.65,) * 3, seen, 3)[::-1, ::-1, ::-1]
-    np.testing.assert_allclose(turned, ridge, atol=1e-3)
-    other = sheets(labels, tissue, (0.65,) * 3, seen, 4)
-    assert np.abs(other - ridge).max() > 2
-
-
-def test_the_stated_share_of_walls_shows():
-    labels = np.arange(1, 25 * 25 * 2 + 1, dtype=np.int32).reshape(25, 25, 2).repeat(6, 0).repeat(6, 1).repeat(6, 2)
-    tissue = np.full(labels.shape, tissues.SPONGY, np.uint8)
-    ridge = sheets(labels, tissue, (0.65,) * 3, {tissues.SPONGY: 0.3}, 1)[3::6, 3::6, 5]
-    shows = ridge > 2 * FAINT * MESOPHYLL_RIDGE
-    assert shows.mean() == pytest.approx(0.3, abs=0.05)
-
-
-def test_palisade_and_skin_walls_show_and_spongy_contacts_mostly_do_not(slab):
-    labels, tissue, _ = slab
-    gridrec, _ = scanner.image(*slab, rng(), PLAIN)
-    deep = ndimage.distance_transform_edt(labels > 0) > 5  # far from edges and their fringes
-    largest, least = ndimage.maximum_filter(labels, 3), ndimage.minimum_filter(labels, 3)
-    wall = deep & (largest != least)
-    inner = deep & (ndimage.distance_transform_edt(largest == least) > 2)
-    shown = {}
-    for code in (tissues.PALISADE, tissues.UPPER_EPIDERMIS, tissues.BUNDLE_SHEATH, tissues.SPONGY):
-        shown[code] = gridrec[wall & (tissue == code)].mean() - gridrec[inner & (tissue == code)].mean()
-    assert shown[tissues.PALISADE] > 2
-    assert shown[tissues.UPPER_EPIDERMIS] > 3
-    assert shown[tissues.BUNDLE_SHEATH] > 3
-    assert shown[tissues.SPONGY] < 0.6 * shown[tissues.PALISADE]
-
-
-def test_noise_in_large_voxels_is_binned_noise_of_small_ones():
-    fine = grain(rng(1), (96, 96, 96), 0.182, FINE)
-    binned = fine.reshape(24, 4, 24, 4, 24, 4).mean(axis=(1, 3, 5))
-    coarse = grain(rng(2), (48, 48, 48), 0.182, (0.65,) * 3)
-    assert coarse.std() == pytest.approx(binned.std(), rel=0.06)
-    lags = [np.mean(fine[:, :, lag:] * fine[:, :, :-lag]) / fine.var() for lag in (1, 2, 3)]
-    np.testing.assert_allclose(lags, [0.82, 0.47, 0.23], atol=0.08)
-
-
-def test_slow_variation_has_its_strength_and_reach():
-    field = smooth(rng(), (90, 90, 90), (4.0, 8.0, 1.0), (0.5, 1.0, 1.0))
-    assert field.std() == pytest.approx(1.0, abs=0.25)
-    steps = [np.diff(field, axis=axis).std() / field.std() for axis in range(3)]
-    assert steps[1] < steps[2]
-    np.testing.assert_allclose(steps[:2], [0.5 / 4 / np.sqrt(2), 1 / 8 / np.sqrt(2)], rtol=0.3)
-
-
-def test_a_dense_medium_is_as_grey_as_cells_and_has_a_face(slab):
-    _, tissue, _ = slab
-    gridrec, paganin = scanner.image(*slab, rng(), replace(PLAIN, medium_is_air=0.0))
-    assert np.median(paganin[tissue == tissues.BACKGROUND]) == 119
-    met = tissue == tissues.BACKGROUND
-    face = met & ndimage.binary_dilation(tissue == tissues.UPPER_EPIDERMIS)
-    assert gridrec[face].mean() > 116 + 1.5
-    _, in_air = scanner.image(*slab, rng(), PLAIN)
-    assert np.median(in_air[met]) == 46
-
-
-def test_bubbles_and_dark_corners_stay_outside_the_leaf(slab):
-    calm = replace(PLAIN, medium_is_air=0.0)
-    busy = replace(calm, drops=60.0, dark_corner=1.0)
-    (gridrec, paganin), (_, before) = (scanner.image(*slab, rng(4), optics) for optics in (busy, calm))
-    outside = slab[1] == tissues.BACKGROUND
-    assert np.any(gridrec == 0)
-    assert np.all(outside[gridrec == 0])
-    deep = ndimage.distance_transform_edt(~outside) > 6
-    assert np.abs(paganin[deep].astype(int) - before[deep]).max() <= 2
-    assert np.mean((paganin[outside] > 0) & (paganin[outside] < 80)) > 0.02
-
-
-def test_the_scanner_takes_any_labels_and_leaves_them_alone():
-    labels = two_cells((20, 20, 20), (0, 1, 1))
-    labels.flags.writeable = False
-    tissue = np.full(labels.shape, tissues.SPONGY, np.uint8)
-    tissue.flags.writeable = False
-    for seed in range(4):
-        gridrec, paganin = scanner.image(labels, tissue, (0.65, 0.65, 0.65), rng(seed))
-        assert gridrec.shape == paganin.shape == labels.shape
 
 
 def test_a_hard_leaf_is_noisier_and_hides_more_walls():

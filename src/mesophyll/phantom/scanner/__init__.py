@@ -1,8 +1,14 @@
-"""From labels and tissue to grey values: one scan in both reconstructions, as a synchrotron delivers them."""
+"""From labels and tissue to grey values: one scan in both reconstructions, as a synchrotron delivers them.
+
+`image` scans a volume in memory; `Scan` exposes any box of one that is not.
+"""
 
 from __future__ import annotations
 
-from mesophyll.phantom.scanner.formation import image
+from mesophyll.phantom.scanner.crystals import Crystal
+from mesophyll.phantom.scanner.faces import Faces
+from mesophyll.phantom.scanner.imaging import image
 from mesophyll.phantom.scanner.optics import PLAIN, Optics
+from mesophyll.phantom.scanner.scan import Scan
 
-__all__ = ["PLAIN", "Optics", "image"]
+__all__ = ["PLAIN", "Crystal", "Faces", "Optics", "Scan", "image"]

@@ -1,49 +1,107 @@
-"""Random textures on a grid, given by how far they reach in µm."""
+"""Filters and random textures given by their reach in µm, of which any box equals the same box of the whole.
+
+Filters go line by line and see as far as `reach`; textures are drawn on endless grids by address (`chance`). Their
+strength follows from their weights, never from what was drawn.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mesophyll.blocks import Region
+from mesophyll.phantom.grid import Floats, Grid
+from mesophyll.phantom.scanner.chance import Field, white
 from mesophyll.volume import Spacing
 
-__all__ = ["Field", "blur", "grain", "haze", "smooth"]
+__all__ = ["blur", "grain", "reach", "smooth"]
 
-Field = NDArray[np.float32]
-
-
-def blur(field: Field, sigma_um: float, spacing_um: Spacing) -> Field:
-    """Blur with a Gaussian of ``sigma_um``, less what the voxel itself blurs; the border is continued."""
-    sigma = [np.sqrt(max(sigma_um**2 - step**2 / 12, 0.0)) / step for step in spacing_um]
-    return np.asarray(ndimage.gaussian_filter(field, sigma, mode="nearest", truncate=3.0), dtype=np.float32)
+TRUNCATE = 3.0
+"""Where a Gaussian ends, in multiples of its sigma."""
 
 
-def haze(field: Field, sigma_um: float, spacing_um: Spacing) -> Field:
-    """Blur widely and roughly: of every quarter of the reach one voxel is looked at, so the reach costs nothing."""
-    skip = [max(int(sigma_um / 4 / step), 1) for step in spacing_um]
-    knots = [
-        np.minimum(np.arange(0, count + 2 * each, each), count - 1)
-        for count, each in zip(field.shape, skip, strict=True)
-    ]
-    knot_um = tuple(each * step for each, step in zip(skip, spacing_um, strict=True))
-    coarse = blur(field[np.ix_(*knots)], sigma_um, knot_um)
-    for axis, (count, each) in enumerate(zip(field.shape, skip, strict=True)):
-        coarse = _between(coarse, np.arange(count) / each, axis)
-    return coarse
+def reach(sigma_um: float, spacing_um: Spacing) -> tuple[int, int, int]:
+    """Return how many voxels away `blur` looks, along each axis."""
+    deep, high, wide = (len(_weights(sigma)) // 2 for sigma in _widths(sigma_um, spacing_um))
+    return deep, high, wide
 
 
-def grain(rng: np.random.Generator, shape: tuple[int, ...], sigma_um: float, spacing_um: Spacing) -> Field:
+def blur(field: Field, sigma_um: float, spacing_um: Spacing, keep: Region | None = None) -> Field:
+    """Blur with a Gaussian of ``sigma_um``, less what the voxel itself blurs; the border is continued.
+
+    Only the region ``keep`` is returned, the whole field by default.
+    """
+    keep = keep or (slice(None),) * 3
+    for axis in (2, 1, 0):  # lines along z are the slowest: there should be few of them left
+        weights = _weights(_widths(sigma_um, spacing_um)[axis])
+        if len(weights) > 1:
+            field = ndimage.correlate1d(field, weights, axis, np.float32, mode="nearest")
+        field = field[(slice(None),) * axis + (keep[axis],)]
+    return np.ascontiguousarray(field)
+
+
+def grain(seed: int, grid: Grid, sigma_um: float) -> Field:
     """Draw detector noise as voxels of this size show it: what is finer than a voxel averages out.
 
     The noise has standard deviation 1 where voxels are far smaller than ``sigma_um``, the reach of its correlation
     exp(-t² / (4 sigma²)).
     """
-    white = rng.standard_normal(shape, dtype=np.float32)
-    reach = [np.sqrt(sigma_um**2 + step**2 / 12) / step for step in spacing_um]
-    left = np.prod([_averaged(step, sigma_um) for step in spacing_um])
-    blurred = ndimage.gaussian_filter(white, reach, mode="wrap", truncate=3.0)
-    return np.asarray(blurred * np.float32(left / blurred.std()), dtype=np.float32)
+    kernels = [_kernel(sigma_um, step, step) for step in grid.spacing_um]
+    field = _coloured(seed, grid.start, grid.shape, kernels)
+    field *= np.float32(np.prod([_averaged(step, sigma_um) for step in grid.spacing_um]))
+    return field
+
+
+def smooth(seed: int, grid: Grid, sigma_um: tuple[float, float, float]) -> Field:
+    """Draw slow variation of standard deviation 1 (less where it is finer than voxels), with a reach along each axis.
+
+    It is drawn on knots half a reach apart and read between them: the cost does not grow with the reach.
+    """
+    knots = [max(sigma / 2, step) for sigma, step in zip(sigma_um, grid.spacing_um, strict=True)]
+    places = [grid.centres(axis) / knot - 0.5 for axis, knot in enumerate(knots)]
+    first = [int(np.floor(place[0])) for place in places]
+    last = [int(np.floor(place[-1])) + 1 for place in places]
+    # Knots as far apart as voxels stand for voxels, which average; closer ones are read at a point.
+    averaging = [knot if knot == step else 0.0 for knot, step in zip(knots, grid.spacing_um, strict=True)]
+    kernels = [_kernel(sigma, knot, over) for sigma, knot, over in zip(sigma_um, knots, averaging, strict=True)]
+    shape = [high - low + 1 for low, high in zip(first, last, strict=True)]
+    coarse = _coloured(seed, (first[0], first[1], first[2]), (shape[0], shape[1], shape[2]), kernels)
+    coarse *= np.float32(np.prod([_averaged(over, sigma) for over, sigma in zip(averaging, sigma_um, strict=True)]))
+    return _between(coarse, [_split(place, low) for place, low in zip(places, first, strict=True)], grid.shape)
+
+
+def _coloured(seed: int, start: tuple[int, ...], shape: tuple[int, ...], kernels: list[Floats]) -> Field:
+    """Draw a box of correlated noise of standard deviation 1: white noise, and the numbers around it, blurred."""
+    more = [len(weights) // 2 for weights in kernels]
+    origin = [first - each for first, each in zip(start, more, strict=True)]
+    widened = [count + 2 * each for count, each in zip(shape, more, strict=True)]
+    field = white(seed, (origin[0], origin[1], origin[2]), (widened[0], widened[1], widened[2]))
+    for axis in (2, 1, 0):
+        keep = slice(more[axis], more[axis] + shape[axis])
+        field = ndimage.correlate1d(field, kernels[axis] / np.sqrt(np.sum(kernels[axis] ** 2)), axis, np.float32)
+        field = field[(slice(None),) * axis + (keep,)]
+    return np.ascontiguousarray(field)
+
+
+def _widths(sigma_um: float, spacing_um: Spacing) -> list[float]:
+    """Return the sigma of `blur` in voxels."""
+    return [float(np.sqrt(max(sigma_um**2 - step**2 / 12, 0.0)) / step) for step in spacing_um]
+
+
+def _weights(sigma: float) -> Floats:
+    """Return the weights of a Gaussian, sigma in voxels."""
+    far = int(TRUNCATE * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-far, far + 1) / max(sigma, 1e-9)) ** 2)
+    return np.asarray(weights / weights.sum())
+
+
+def _kernel(sigma_um: float, step_um: float, over_um: float) -> Floats:
+    """Return the weights on a grid of ``step_um`` of a Gaussian that is also averaged over a length."""
+    return _weights(float(np.hypot(sigma_um, over_um / np.sqrt(12))) / step_um)
 
 
 def _averaged(step_um: float, sigma_um: float) -> float:
@@ -53,26 +111,29 @@ def _averaged(step_um: float, sigma_um: float) -> float:
     return float(np.sqrt(np.mean(2 * (1 - lag) * correlation)))
 
 
-def smooth(rng: np.random.Generator, shape: tuple[int, ...], sigma_um: tuple[float, ...], spacing_um: Spacing) -> Field:
-    """Draw slow variation of standard deviation 1, with a Gaussian reach along each axis.
+def _split(place: Floats, first: int) -> tuple[NDArray[np.intp], Field]:
+    """Return the knot below each place, counted from the ``first``, and the weight of the one above."""
+    lower = np.floor(place)  # the weight must not know where the box begins
+    return (lower - first).astype(np.intp), (place - lower).astype(np.float32)
 
-    It is drawn on knots half a reach apart and read between them: the cost does not grow with the reach.
-    """
-    steps = [max(sigma / 2, step) for sigma, step in zip(sigma_um, spacing_um, strict=True)]
-    knots = [int(np.ceil(count * step / knot)) + 2 for count, step, knot in zip(shape, spacing_um, steps, strict=True)]
-    coarse = rng.standard_normal(knots, dtype=np.float32)
-    reach = [sigma / knot if knot < sigma else 0.0 for sigma, knot in zip(sigma_um, steps, strict=True)]
-    field = np.asarray(ndimage.gaussian_filter(coarse, reach, mode="wrap"), dtype=np.float32)
-    field *= np.float32(np.sqrt(np.prod([max(2 * np.sqrt(np.pi) * sigma, 1.0) for sigma in reach])))
-    for axis, (count, step, knot) in enumerate(zip(shape, spacing_um, steps, strict=True)):
-        field = _between(field, np.arange(count) * (step / knot), axis)
+
+def _between(coarse: Field, ways: list[tuple[NDArray[np.intp], Field]], shape: tuple[int, ...]) -> Field:
+    """Read a field between its knots, linearly."""
+    field = np.empty(shape, np.float32)
+    _interpolate(coarse, (ways[0], ways[1], ways[2]), field)
     return field
 
 
-def _between(field: Field, place: NDArray[np.floating], axis: int) -> Field:
-    """Read a field at places between its knots along one axis, linearly."""
-    lower = place.astype(np.intp)
-    weight = (place - lower).astype(np.float32).reshape([-1 if other == axis else 1 for other in range(field.ndim)])
-    below = field.take(lower, axis)
-    below += weight * (field.take(lower + 1, axis) - below)
-    return below
+@numba.njit(cache=True, nogil=True)
+def _interpolate(coarse: Any, ways: Any, field: Any) -> Any:
+    (ks, us), (js, vs), (lower, weight) = ways
+    one = np.float32(1.0)
+    for k in range(field.shape[0]):
+        u, near, far = us[k], coarse[ks[k]], coarse[ks[k] + 1]
+        for j in range(field.shape[1]):
+            v, low = vs[j], js[j]
+            row = (one - u) * ((one - v) * near[low] + v * near[low + 1])
+            row += u * ((one - v) * far[low] + v * far[low + 1])
+            for i in range(field.shape[2]):
+                below = row[lower[i]]
+                field[k, j, i] = below + weight[i] * (row[lower[i] + 1] - below)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+import numpy as np
 
 from mesophyll import tissues
-from mesophyll.phantom.ranges import NONE, ONE, Range
+from mesophyll.phantom.ranges import NONE, ONE, Range, draw
 
-__all__ = ["PLAIN", "Optics"]
+__all__ = ["PLAIN", "Look", "Optics"]
 
 
 def _walls_seen() -> dict[int, float]:
@@ -26,23 +28,38 @@ def _walls_seen() -> dict[int, float]:
 class Optics:
     """How a scanner shows a leaf, in both reconstructions.
 
+    The tomographic plane is (Y, X): the sample turns about Z.
+
     Parameters
     ----------
     walls_seen
         Tissue code: the share of its walls that leave a ridge. A contact of two tissues takes the lower share; that
         of background counts where a leaf's face touches a medium as dense as cells.
+    walls_otherwise
+        That share where no tissue is known.
     hidden
         The share of those walls that is hidden all the same.
-    noise
-        Noise, as a multiple of the measured one.
+    walls
+        The height of the ridges; drawn for each tissue on its own.
+    noise, noise_um
+        Noise, as a multiple of the measured one, and the reach of its correlation.
     contrast, brightness
         Multiplies the differences of grey; moves all grey values.
     blur
         Widens the edges.
     shading, texture, streaks
         Slow variation, the grain inside cells, and streaks along the leaf, as multiples of the measured ones.
+    rings, seams
+        Arcs about the axis of rotation, and steps and lines where tiles of a scan were joined, in grey values.
+    motion
+        How far parts of a leaf moved during the scan, in µm: their edges then appear twice, bright and dark.
+    crystals, stars
+        The density of crystals as a multiple of that of cells, and the rays that they throw across the tomographic plane,
+        in grey values.
     medium_is_air
-        How likely the leaf hangs in air and not in a medium as grey as tissue.
+        How likely the leaf hangs in air and not in a medium.
+    medium
+        The medium's density: 1 is as grey as cells, 0 as air.
     drops
         How many bubbles (or droplets, in air) lie on the leaf, at most, for each 10,000 µm² of face.
     dark_corner
@@ -50,20 +67,53 @@ class Optics:
     """
 
     walls_seen: dict[int, float] = field(default_factory=_walls_seen)
+    walls_otherwise: float = 0.6
     hidden: float = 0.0
+    walls: Range = (0.85, 1.2)
     noise: Range = (0.7, 1.5)
+    noise_um: Range = (0.16, 0.21)
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
-    blur: Range = (0.9, 1.25)
+    blur: Range = (0.9, 1.35)
     shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
     streaks: Range = (0.0, 1.5)
+    rings: Range = (0.0, 1.2)
+    seams: Range = (0.0, 1.0)
+    motion: Range = (0.0, 1.6)
+    crystals: Range = (6.0, 14.0)
+    stars: Range = (4.0, 16.0)
     medium_is_air: float = 0.25
+    medium: Range = (0.9, 1.08)
     drops: float = 2.0
     dark_corner: float = 0.15
 
+    def draw(self, rng: np.random.Generator) -> Look:
+        """Draw what is the same in a whole scan."""
+        return Look(**{each.name: draw(rng, getattr(self, each.name)) for each in fields(Look)})
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one scan has drawn from the ranges of the same names in `Optics`."""
+
+    noise: float
+    noise_um: float
+    contrast: float
+    brightness: float
+    blur: float
+    shading: float
+    texture: float
+    streaks: float
+    rings: float
+    seams: float
+    motion: float
+    crystals: float
+    stars: float
+
 
 PLAIN = Optics(
+    walls=ONE,
     noise=NONE,
     contrast=ONE,
     brightness=NONE,
@@ -71,7 +121,12 @@ PLAIN = Optics(
     shading=NONE,
     texture=NONE,
     streaks=NONE,
+    rings=NONE,
+    seams=NONE,
+    motion=NONE,
+    stars=NONE,
     medium_is_air=1.0,
+    medium=ONE,
     drops=0.0,
     dark_corner=0.0,
 )

@@ -6,6 +6,7 @@ same wall, in whatever order and from whichever side its faces are met.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -13,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import tissues
+from mesophyll.blocks import Region
 from mesophyll.labels import Labels
-from mesophyll.phantom.scanner.noise import Field, blur
+from mesophyll.phantom.grid import Floats
+from mesophyll.phantom.ranges import draw
+from mesophyll.phantom.scanner.chance import Field, mix, seed_from
+from mesophyll.phantom.scanner.noise import blur, reach
+from mesophyll.phantom.scanner.optics import Optics
 from mesophyll.volume import Spacing
 
-__all__ = ["sheets"]
+__all__ = ["Walls"]
 
 HALF_WIDTH_UM = 0.65
 """Where a measured ridge has fallen to half its height."""
@@ -37,29 +43,64 @@ _RIDGES = {
 }
 
 
-def sheets(labels: Labels, tissue: NDArray[np.uint8], spacing_um: Spacing, seen: dict[int, float], seed: int) -> Field:
-    """Return the walls' ridges in grey values of gridrec, shape (Z, Y, X).
+@dataclass(frozen=True)
+class Walls:
+    """The walls of one scan.
 
     Parameters
     ----------
-    labels, tissue
-        Shape (Z, Y, X).
-    spacing_um
-        The voxel's edge lengths.
-    seen
-        Tissue code: the share of its walls that show; a tissue that is not named shows none.
+    look
+        Shape (256, 2): for each code of a tissue the share of its walls that show, and the height of their ridges in grey
+        values of gridrec.
     seed
-        Draws which ones.
+        Draws which ones show.
     """
-    look = np.array([[seen.get(code, 0.0), _RIDGES.get(code, MESOPHYLL_RIDGE)] for code in range(256)])
-    mass = np.sqrt(_squares(labels, tissue, look, np.asarray(spacing_um), np.uint64(seed)))
+
+    look: Floats
+    seed: int
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, optics: Optics) -> Walls:
+        """Draw them: each tissue has a height of its own."""
+        seed = seed_from(rng)
+        shares = [optics.walls_seen.get(code, optics.walls_otherwise) * (1 - optics.hidden) for code in range(256)]
+        heights = [_RIDGES.get(code, MESOPHYLL_RIDGE) * draw(rng, optics.walls) for code in range(256)]
+        return cls(np.column_stack([shares, heights]), seed)
+
+    @staticmethod
+    def reach(spacing_um: Spacing) -> tuple[int, int, int]:
+        """Return how many voxels away `ridges` looks, along each axis."""
+        deep, high, wide = reach(_widths(spacing_um)[1], spacing_um)
+        return deep + 1, high + 1, wide + 1
+
+    def ridges(
+        self, labels: Labels, tissue: NDArray[np.uint8], spacing_um: Spacing, keep: Region | None = None
+    ) -> Field:
+        """Return the walls' ridges in grey values of gridrec, in the region ``keep`` or everywhere.
+
+        Parameters
+        ----------
+        labels, tissue
+            Shape (Z, Y, X).
+        spacing_um
+            The voxel's edge lengths.
+        keep
+            The region that is wanted.
+        """
+        mass = np.sqrt(_squares(labels, tissue, self.look, np.asarray(spacing_um), np.uint64(self.seed)))
+        width, spread = _widths(spacing_um)
+        field = blur(mass, spread, spacing_um, keep)
+        field *= np.float32(np.sqrt(2 * np.pi) * width)  # from µm of wall to the height of its ridge
+        return field
+
+
+def _widths(spacing_um: Spacing) -> tuple[float, float]:
+    """Return the sigma of a ridge, and what is left of it to blur, in µm."""
     # A plane of faces marks one voxel on either side of it: that spread, and the voxel's own, count towards the width.
     sigma = HALF_WIDTH_UM / np.sqrt(2 * np.log(2))
     step = float(np.mean(spacing_um))
     width = np.sqrt(max(sigma**2, 0.01 + step**2 / 4))
-    ridges = blur(mass, np.sqrt(width**2 - step**2 / 6), spacing_um)
-    ridges *= np.sqrt(2 * np.pi) * width  # from µm of wall to the height of its ridge
-    return ridges
+    return float(width), float(np.sqrt(width**2 - step**2 / 6))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -97,17 +138,8 @@ def _is_wall(own: Any, other: Any, here: Any, there: Any) -> Any:
 def _height(first: Any, second: Any, share: Any, seed: Any) -> Any:
     """Return a contact's height relative to its tissue's ridge: near 1 where it shows, `FAINT` where it does not."""
     key = (np.uint64(min(first, second)) << np.uint64(32)) ^ np.uint64(max(first, second))
-    key = _mix(key ^ _mix(seed))
+    key = mix(key ^ mix(seed))
     shows = (key >> np.uint64(40)) / 16777216.0
     if shows >= share:
         return FAINT
-    return 0.6 + 0.8 * ((_mix(key) >> np.uint64(40)) / 16777216.0)
-
-
-@numba.njit(cache=True, nogil=True)
-def _mix(key: Any) -> Any:
-    """Scramble 64 bits (the finaliser of SplitMix64)."""
-    key = (key + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFFFFFFFFFFFFFF)
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
+    return 0.6 + 0.8 * ((mix(key) >> np.uint64(40)) / 16777216.0)
