@@ -14,7 +14,7 @@ PACKAGE = "mesophyll"
 FLOORS: dict[str, set[str]] = {
     "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume"},
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
-    "second": {"device", "model", "patches"},
+    "second": {"device", "model", "patches", "nursery"},
     "third": {"plan", "lesson", "training", "inference"},
     "fourth": {"report"},
     "roof": {"cli", "__main__"},
@@ -28,6 +28,7 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "traits": {"io"},
     "patches": {"model"},
+    "nursery": {"model", "patches"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
     "__main__": {"cli"},

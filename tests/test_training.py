@@ -21,7 +21,7 @@ from mesophyll.io import Example
 from mesophyll.lesson import Lesson, PatchStream
 from mesophyll.model import Image, Intensity, load
 from mesophyll.network import Network
-from mesophyll.patches import Source
+from mesophyll.patches import Shelf, Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows, from_table
 from mesophyll.training import split, train
@@ -229,7 +229,7 @@ def test_a_folder_with_other_things_in_it_is_not_trained_into(tmp_path):
 def test_nothing_is_made_where_there_is_nothing_to_train_on(tmp_path):
     complaint(VolumeError, lambda: train([], tmp_path / "model", PLAN), "nothing to train on", "at least one folder")
     wrong = replace(PLAN, representation={"name": "flow"})
-    complaint(SettingsError, lambda: train([example(0)], tmp_path / "model", wrong), "no representation 'flow'")
+    complaint(SettingsError, lambda: train([example(0)], tmp_path / "model", wrong), "unknown representation 'flow'")
     complaint(
         VolumeError,
         lambda: train([example(0)], tmp_path / "model", replace(PLAN, ndim=3)),
@@ -298,7 +298,7 @@ def stream(start=0, stop=4, **changes):
     place = example(0)
     image = Image.of(place.scans[0], 1.0, Intensity())
     source = Source("leaf", (image,), place.labels.data, tuple(slice(0, n) for n in image.shape))
-    return PatchStream([source], Flows(halo=8), replace(PLAN, **changes), start, stop)
+    return PatchStream(Shelf([source]), Flows(halo=8), replace(PLAN, **changes), start, stop)
 
 
 def test_batches_are_those_of_their_numbers_however_they_are_made():
@@ -317,7 +317,7 @@ def test_a_row_has_as_many_batches_as_asked_for(count):
 
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_every_epoch_goes_on_in_the_row(epoch):
-    made = Lesson(Network(2, 1, 3, levels=2).build(), Flows(), replace(PLAN, accumulate=2), [], [])
+    made = Lesson(Network(2, 1, 3, levels=2).build(), Flows(), replace(PLAN, accumulate=2), Shelf([]), Shelf([]))
     made.trainer = lightning.Trainer(logger=False, accelerator="cpu", enable_model_summary=False)
     made.trainer.fit_loop.epoch_progress.current.completed = epoch
     row = made.train_dataloader().dataset
@@ -348,7 +348,7 @@ def test_patches_to_judge_on_are_not_varied_and_are_no_patches_to_learn_from():
 
 def lesson(**changes):
     plan = replace(PLAN, **changes)
-    return Lesson(Network(2, 1, 3, levels=2).build(), Flows(), plan, [], [])
+    return Lesson(Network(2, 1, 3, levels=2).build(), Flows(), plan, Shelf([]), Shelf([]))
 
 
 def test_the_rate_rises_then_falls_to_nothing():

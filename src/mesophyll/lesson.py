@@ -11,7 +11,7 @@ import math
 import signal
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
 from mesophyll.network import ResidualUNet
-from mesophyll.patches import Source, augment, sample
+from mesophyll.patches import Source, Supply, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress
 from mesophyll.representations import Representation
@@ -46,7 +46,7 @@ _LOOK_AHEAD = 3  # batches that are made while a step runs
 class PatchStream(IterableDataset[Batch]):
     """Batches number ``start`` to ``stop`` of the endless row that a plan's seed defines."""
 
-    sources: Sequence[Source]
+    supply: Supply
     representation: Representation
     plan: TrainingPlan
     start: int
@@ -74,7 +74,7 @@ class PatchStream(IterableDataset[Batch]):
 
     def _patch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.plan.seed if self.vary else _VALIDATION_SEED, number])
-        source = self.sources[int(rng.integers(len(self.sources)))]
+        source = self.supply.pick(number, rng)
         patch = sample(source, _sides(source, self.plan, rng), self.representation.halo, rng)
         if self.vary:
             patch = augment(patch, self.plan.augmentation, rng)
@@ -98,8 +98,8 @@ class Lesson(lightning.LightningModule):
         network: ResidualUNet,
         representation: Representation,
         plan: TrainingPlan,
-        learn: Sequence[Source],
-        judge: Sequence[Source],
+        learn: Supply,
+        judge: Supply,
     ) -> None:
         super().__init__()
         # oneDNN and cuDNN are faster when channels lie innermost.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from mesophyll.labels import UNKNOWN, Labels, check, split_pieces
 from mesophyll.model import Image
 from mesophyll.volume import LazyArray
 
-__all__ = ["Augmentation", "Patch", "Source", "augment", "sample"]
+__all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]
 
 _DRAWS = 8  # a patch in which nobody labelled anything teaches nothing and is drawn anew, so often at most
 
@@ -51,6 +51,50 @@ class Source:
     images: tuple[Image, ...]
     labels: LazyArray
     within: Region
+
+
+class Supply(Protocol):
+    """Where patches come from."""
+
+    @property
+    def names(self) -> list[str]:
+        """What logs and model cards call it."""
+
+    def pick(self, number: int, rng: np.random.Generator) -> Source:
+        """Return the scan from which patch ``number`` is cut; the same for the same number and generator."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Scans that are there, all equally likely."""
+
+    sources: Sequence[Source]
+
+    @property
+    def names(self) -> list[str]:
+        """The scans' names."""
+        return [source.name for source in self.sources]
+
+    def pick(self, _: int, rng: np.random.Generator) -> Source:
+        """Draw a scan."""
+        return self.sources[int(rng.integers(len(self.sources)))]
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Several supplies, one patch from each in turn."""
+
+    supplies: Sequence[Supply]
+
+    @property
+    def names(self) -> list[str]:
+        """All their names."""
+        return [name for supply in self.supplies for name in supply.names]
+
+    def pick(self, number: int, rng: np.random.Generator) -> Source:
+        """Ask the supply whose turn it is."""
+        turn, which = divmod(number, len(self.supplies))
+        return self.supplies[which].pick(turn, rng)
 
 
 @dataclass(frozen=True)

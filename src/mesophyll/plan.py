@@ -8,6 +8,7 @@ from typing import Any, Literal
 from mesophyll.errors import SettingsError
 from mesophyll.model import Intensity
 from mesophyll.network import Size
+from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
 
 __all__ = ["TrainingPlan"]
@@ -44,6 +45,8 @@ class TrainingPlan:
         The cubic voxel that the model works at.
     intensity
         How grey values are brought to one range.
+    leaves
+        Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation
         How patches are varied.
     patch
@@ -77,6 +80,7 @@ class TrainingPlan:
     start: str = ""
     spacing_um: float = 0.65
     intensity: Intensity = field(default_factory=Intensity)
+    leaves: Leaves = field(default_factory=Leaves)
     augmentation: Augmentation = field(default_factory=Augmentation)
     patch: int = 64
     batch: int = 2

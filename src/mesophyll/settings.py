@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -13,7 +13,7 @@ import pydantic
 
 from mesophyll.errors import SettingsError
 
-__all__ = ["from_dict", "read_toml", "to_dict"]
+__all__ = ["from_dict", "read_toml", "to_dict", "unknown"]
 
 T = TypeVar("T")
 
@@ -47,12 +47,16 @@ def _reject_unknown(kind: type[Any], table: Mapping[str, Any], name: str) -> Non
     hints = get_type_hints(kind)
     for key, value in table.items():
         if key not in hints:
-            nearest = difflib.get_close_matches(key, hints, n=1, cutoff=0.0)
-            raise SettingsError(
-                f"{name}: unknown key {key!r}", f"the keys are {', '.join(hints)}", f"did you mean {nearest[0]!r}?"
-            )
+            raise unknown(f"{name}: unknown key", key, hints)
         if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
             _reject_unknown(hints[key], value, f"{name}, {key}")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> SettingsError:
+    """Return the error for a name that is none of those known; ``what`` begins it."""
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+    return SettingsError(f"{what} {name!r}", f"known are {', '.join(names)}", f"did you mean {nearest[0]!r}?")
 
 
 def read_toml(kind: type[T], path: Path) -> T:

@@ -18,7 +18,8 @@ from mesophyll.errors import FileError, ModelError, VolumeError
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Image, Model, find, make_folder, save
 from mesophyll.network import Network, ResidualUNet
-from mesophyll.patches import Source
+from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
+from mesophyll.patches import InTurn, Shelf, Source, Supply
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table
@@ -48,7 +49,7 @@ def train(
     Parameters
     ----------
     examples
-        Scans with labels, see `mesophyll.io.read_example`.
+        Scans with labels, see `mesophyll.io.read_example`; none where the plan grows leaves.
     folder
         Where the model goes.
     plan
@@ -63,8 +64,7 @@ def train(
     plan = plan or TrainingPlan()
     _check_fresh(Path(folder), resume=resume)
     representation = from_table(plan.representation)
-    room = Room(HELD_BYTES)
-    learn, judge = split([_source(example, plan, room) for example in examples], plan)
+    learn, judge = _supplies(examples, plan)
     torch.manual_seed(plan.seed)
     network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
     lesson = Lesson(_begin(network, plan.start), representation, plan, learn, judge)
@@ -74,13 +74,26 @@ def train(
     card = {
         "version": __version__,
         "plan": to_dict(plan),
-        "data": [source.name for source in learn],
-        "validation": {"data": [source.name for source in judge], "loss": loss},
+        "data": learn.names,
+        "validation": {"data": judge.names, "loss": loss},
         "seconds": round(time.monotonic() - start),
     }
     model = Model(Path(folder).resolve().name, module, representation, plan.spacing_um, plan.intensity, card)
     save(model, folder)
     return model
+
+
+def _supplies(examples: Sequence[Example], plan: TrainingPlan) -> tuple[Supply, Supply]:
+    """Return what is learnt from and what is judged by: scans, leaves that are grown, or both in turn."""
+    kinds = plan.leaves.kinds
+    if kinds and not examples:
+        judge = [specimen(kind, JUDGE_SEED, plan.leaves, plan.spacing_um, plan.intensity) for kind in kinds]
+        return Nursery(plan.leaves, plan.spacing_um, plan.intensity), Shelf(judge)
+    room = Room(HELD_BYTES)
+    scans, held = split([_source(example, plan, room) for example in examples], plan)
+    if not kinds:
+        return Shelf(scans), Shelf(held)
+    return InTurn([Shelf(scans), Nursery(plan.leaves, plan.spacing_um, plan.intensity)]), Shelf(held)
 
 
 def _begin(network: Network, start: str) -> ResidualUNet:
@@ -137,7 +150,9 @@ def split(sources: Sequence[Source], plan: TrainingPlan) -> tuple[list[Source], 
     """Part what is learnt from what is only judged on; the two share no voxel, nor does a patch of one see the other."""
     if not sources:
         raise VolumeError(
-            "there is nothing to train on", "training needs scans with labels", "pass at least one folder"
+            "there is nothing to train on",
+            "training needs scans with labels, or kinds of leaves to grow",
+            "pass at least one folder, or set kinds under [leaves] in the plan",
         )
     whole = min(round(plan.held_out * len(sources)), len(sources) - 1)
     if whole:

@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
             "mesophyll train leaf-1 leaf-2 leaf-3 -o my-model",
             "mesophyll train leaves/* -o my-model --plan plan.toml --device cuda",
             "mesophyll train leaves/* -o my-model --plan plan.toml --resume",
+            "mesophyll train -o my-model --plan synthetic.toml",
         ],
     )
     verb(app, models, examples=["mesophyll models"])
@@ -71,25 +72,27 @@ def phantom(
 
 
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="DATA...", help="Folders with labels.* and scans of any other name, or results (.zarr)."
-        ),
-    ],
     out: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL_FOLDER", help="Where the model goes.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DATA...]",
+            help="Folders with labels.* and scans of any other name, or results (.zarr). "
+            "None where the plan grows synthetic leaves.",
+        ),
+    ] = None,
     plan: PlanFile = None,
     device: DeviceOption = None,
     *,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
 ) -> None:
-    """Train a model on labelled scans."""
+    """Train a model on labelled scans, or on synthetic leaves."""
     from mesophyll import training
     from mesophyll.io import read_example
     from mesophyll.settings import read_toml
 
     how = None if plan is None else read_toml(training.TrainingPlan, plan)
-    examples = [read_example(folder) for folder in data]
+    examples = [read_example(folder) for folder in data or []]
     given: dict[str, Any] = {} if device is None else {"device": device}
     with bars() as progress:
         model = training.train(examples, out, how, resume=resume, progress=progress, **given)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from mesophyll.phantom.anatomy import Anatomy
 from mesophyll.phantom.scanner import Optics
+from mesophyll.settings import unknown
 
-__all__ = ["KINDS", "Description"]
+__all__ = ["KINDS", "Description", "describe"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,10 @@ KINDS: dict[str, Description] = {
         Optics(hidden=0.35, noise=(1.05, 2.25)),
     ),
 }
+
+
+def describe(kind: str) -> Description:
+    """Return the description of a kind; a `SettingsError` names the nearest where there is none of that name."""
+    if kind not in KINDS:
+        raise unknown("unknown kind of leaf", kind, KINDS)
+    return KINDS[kind]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.phantom import anatomy, scanner
-from mesophyll.phantom.kinds import KINDS, Description
+from mesophyll.phantom.kinds import describe
 from mesophyll.volume import Spacing, check_spacing
 
 __all__ = ["Phantom", "make"]
@@ -85,7 +84,7 @@ def make(
     SettingsError
         On an unknown kind, a negative seed, fewer than 16 voxels along an axis, or voxels not within 0.1 to 3 µm.
     """
-    description = _describe(kind)
+    description = describe(kind)
     size = _check_shape(shape)
     spacing = _check_voxels(spacing_um)
     if operator.index(seed) < 0:
@@ -97,15 +96,6 @@ def make(
     anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE)
     gridrec, paganin = scanner.image(labels, tissue, spacing, of_scanner, description.optics)
     return Phantom(labels, tissue, gridrec, paganin, spacing, kind, operator.index(seed))
-
-
-def _describe(kind: str) -> Description:
-    if kind not in KINDS:
-        nearest = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)
-        raise SettingsError(
-            f"unknown kind of leaf {kind!r}", f"the kinds are {', '.join(KINDS)}", f"did you mean {nearest[0]!r}?"
-        )
-    return KINDS[kind]
 
 
 def _check_shape(shape: Sequence[int]) -> tuple[int, int, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from mesophyll.errors import SettingsError
 from mesophyll.representations.base import Representation
 from mesophyll.representations.flows import Flows
-from mesophyll.settings import from_dict, to_dict
+from mesophyll.settings import from_dict, to_dict, unknown
 
 __all__ = ["REPRESENTATIONS", "Flows", "Representation", "from_table", "to_table"]
 
@@ -28,10 +26,5 @@ def from_table(table: Mapping[str, Any]) -> Representation:
     settings = dict(table)
     name = str(settings.pop("name", "flows"))
     if name not in REPRESENTATIONS:
-        nearest = difflib.get_close_matches(name, REPRESENTATIONS, n=1, cutoff=0.0)
-        raise SettingsError(
-            f"there is no representation {name!r}",
-            f"there are {', '.join(REPRESENTATIONS)}",
-            f"did you mean {nearest[0]!r}?",
-        )
+        raise unknown("unknown representation", name, REPRESENTATIONS)
     return from_dict(REPRESENTATIONS[name], settings, f"representation {name}")
