@@ -338,7 +338,7 @@ def test_patches_to_judge_on_are_not_varied_and_are_no_patches_to_learn_from():
     judged = replace(learnt, vary=False)
     assert not torch.equal(learnt.batch(0)[0], judged.batch(0)[0])
     assert torch.equal(judged.batch(0)[0], replace(stream(seed=5), vary=False).batch(0)[0])
-    place = learnt.sources[0].images[0].read((slice(None),) * 2)[0]
+    place = learnt.supply.sources[0].images[0].read((slice(None),) * 2)[0]
     windows = np.lib.stride_tricks.sliding_window_view(place, (16, 16))
     assert (windows == judged.batch(0)[0][0, 0].numpy()).all(axis=(2, 3)).any()  # a piece of the scan, as it is
 
