@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mesophyll.phantom.grid import Floats, Grid
 
-__all__ = ["REACH_UM", "Body", "Pressed", "lumps"]
+__all__ = ["REACH_UM", "Body", "Pressed", "bump", "lumps"]
 
 REACH_UM = 3.0
-"""How far outside a body its distance is still computed: bodies may swell by as much."""
+"""How far outside a body its distance is computed at least: bodies may swell by as much."""
 
 FILLET_UM = 2.0
 """The radius by which the cones of one cell flow into each other."""
@@ -61,10 +61,18 @@ class Pressed:
         The cells, in µm from the volume's corner.
     bumps
         The table of `lumps`.
+    reach_um
+        How far outside a body its distance is computed.
     """
 
     bodies: Sequence[Body]
     bumps: NDArray[np.float32]
+    reach_um: float = REACH_UM
+
+    @property
+    def limits_um(self) -> tuple[float, float]:
+        """How far bodies may shrink and swell, see `Maker`."""
+        return -0.5 * self.reach_um, self.reach_um - 0.2
 
     @property
     def tissue(self) -> NDArray[np.uint8]:
@@ -78,7 +86,7 @@ class Pressed:
             [(ends[:, :3] - ends[:, 3:]).min(axis=0), (ends[:, :3] + ends[:, 3:]).max(axis=0)]
             for ends in (body.cones.reshape(-1, 4) for body in self.bodies)
         ]
-        return np.asarray(np.array(reach).reshape(-1, 2, 3) + np.array([[-REACH_UM], [REACH_UM]]))
+        return np.asarray(np.array(reach).reshape(-1, 2, 3) + np.array([[-self.reach_um], [self.reach_um]]))
 
     def distance(self, free: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Find for each voxel the body that it lies deepest in.
@@ -93,12 +101,12 @@ class Pressed:
         Returns
         -------
         owner
-            Shape (Z, Y, X): the index of the nearest body, -1 farther than `REACH_UM` from all of them.
+            Shape (Z, Y, X): the index of the nearest body, -1 farther than ``reach_um`` from all of them.
         distance_um
             Shape (Z, Y, X): the signed distance to its surface, negative inside.
         """
         owner = np.full(free.shape, -1, dtype=np.int32)
-        distance = np.where(free, np.float32(REACH_UM), np.float32(-np.inf))  # nothing lies deeper than -inf
+        distance = np.where(free, np.float32(self.reach_um), np.float32(-np.inf))  # nothing lies deeper than -inf
         start = np.array(grid.start)
         low, high = np.floor(self._reach_um[:, 0] / grid.step), np.ceil(self._reach_um[:, 1] / grid.step)
         first = np.maximum(low.astype(int) - start, 0)
@@ -107,9 +115,9 @@ class Pressed:
             body = self.bodies[index]
             box = tuple(slice(*ends) for ends in zip(first[index], last[index], strict=True))
             window = 7.3 * body.middle  # any factor: neighbours must not read the same bumps
-            place = (start + first[index], grid.step, window)
+            place = (start + first[index], grid.step, window, self.reach_um)
             _press(body.cones, self.bumps, place, owner[box], distance[box], index)
-        distance[~free] = REACH_UM
+        distance[~free] = self.reach_um
         return owner, distance
 
 
@@ -120,8 +128,8 @@ def lumps(rng: np.random.Generator, height_um: float) -> NDArray[np.float32]:
 
 @numba.njit(cache=True, nogil=True)
 def _press(cones: Any, bumps: Any, place: Any, owner: Any, distance: Any, index: Any) -> Any:
-    """Give a body the voxels of its box in which it lies deepest; ``place`` holds the first voxel, step and window."""
-    start, step, window = place
+    """Give a body the voxels of its box in which it lies deepest; ``place`` holds the first voxel, step, window, reach."""
+    start, step, window, reach = place
     for k in range(owner.shape[0]):
         z = (start[0] + k + 0.5) * step[0]
         for j in range(owner.shape[1]):
@@ -131,8 +139,8 @@ def _press(cones: Any, bumps: Any, place: Any, owner: Any, distance: Any, index:
                     continue
                 x = (start[2] + i + 0.5) * step[2]
                 depth = _depth(cones, z, y, x)
-                if depth < REACH_UM + 1.0:
-                    depth += _bump(bumps, window[0] + z, window[1] + y, window[2] + x)
+                if depth < reach + 1.0:
+                    depth += bump(bumps, window[0] + z, window[1] + y, window[2] + x)
                 if depth < distance[k, j, i]:
                     distance[k, j, i] = depth
                     owner[k, j, i] = index
@@ -157,7 +165,7 @@ def _depth(cones: Any, z: Any, y: Any, x: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _bump(bumps: Any, z: Any, y: Any, x: Any) -> Any:
+def bump(bumps: Any, z: Any, y: Any, x: Any) -> Any:
     """Read the periodic table of bumps between its knots."""
     size = bumps.shape[0]
     k, j, i = z / LUMP_UM, y / LUMP_UM, x / LUMP_UM

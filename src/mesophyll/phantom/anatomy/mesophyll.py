@@ -10,13 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.phantom.anatomy.bodies import REACH_UM
+from mesophyll.phantom.anatomy import palisade, spongy
+from mesophyll.phantom.anatomy.bodies import REACH_UM, Body, Pressed, lumps
+from mesophyll.phantom.anatomy.description import Anatomy
+from mesophyll.phantom.anatomy.frame import Frame
+from mesophyll.phantom.anatomy.junctions import Opening, Parted
 from mesophyll.phantom.grid import Grid
+from mesophyll.phantom.ranges import draw
 
-__all__ = ["Maker", "Mesophyll", "settle"]
+__all__ = ["Maker", "Mesophyll", "grow", "settle"]
 
 SAMPLES = 300_000
 """So many voxels tell how far cells must swell."""
+
+UNEVEN_UM = 0.45
+"""How uneven the outlines of cells are."""
 
 
 class Maker(Protocol):
@@ -25,6 +33,10 @@ class Maker(Protocol):
     @property
     def tissue(self) -> NDArray[np.uint8]:
         """The tissue of each cell, shape (cells,)."""
+
+    @property
+    def limits_um(self) -> tuple[float, float]:
+        """The least and the greatest level that makes sense."""
 
     def distance(self, free: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return owner (-1 nobody) and distance in µm (negative inside), both (Z, Y, X); see `bodies.Pressed`."""
@@ -58,6 +70,45 @@ class Mesophyll:
         free &= ~held
 
 
+def grow(
+    rngs: list[np.random.Generator], anatomy: Anatomy, frame: Frame, cleared: Callable[[list[Body]], list[Body]]
+) -> Maker:
+    """Draw the cells, in one of the two ways of making them.
+
+    Parameters
+    ----------
+    rngs
+        Three streams: of the columns, of the spongy cells, and of what all cells share.
+    anatomy
+        What the cells are like.
+    frame
+        Where the leaf is.
+    cleared
+        Leaves out the cells for which there is no place.
+    """
+    of_columns, of_spongy, of_all = rngs
+    grown = of_all.uniform() < anatomy.grown
+    share = draw(of_all, anatomy.palisade.share)
+    columns = cleared(palisade.grow(of_columns, anatomy.palisade, frame, share))
+    bumps = lumps(of_all, UNEVEN_UM)
+    if grown:
+        sponge = cleared(spongy.cluster(of_spongy, anatomy.spongy, frame, share))
+        return Parted(columns + sponge, bumps, frame, _opening(of_all, anatomy, share))
+    sponge = cleared(spongy.grow(of_spongy, anatomy.spongy, frame, share, columns))
+    return Pressed(columns + sponge, bumps, max(REACH_UM, 0.12 * anatomy.spongy.distance_um[1]))
+
+
+def _opening(rng: np.random.Generator, anatomy: Anatomy, share: float) -> Opening:
+    """Draw how grown tissue comes apart: the smaller the bodies, the more lobed."""
+    return Opening(
+        top=rng.uniform(0.25, 0.5) if share > 0 else 1.0,
+        knee=max(0.9 * share, 0.1),
+        lobed=min(max(1.2 - draw(rng, anatomy.spongy.body) ** 2, 0.0), 1.0),
+        links=0.5 + 0.5 * draw(rng, anatomy.spongy.links),
+        paradermal=draw(rng, anatomy.spongy.paradermal),
+    )
+
+
 def settle(
     maker: Maker, porosity: float, extent_um: tuple[float, float, float], left: Callable[[Grid], NDArray[np.bool_]]
 ) -> Mesophyll:
@@ -81,4 +132,4 @@ def settle(
     if not free.any():
         return Mesophyll(maker, 0.0)
     level = np.quantile(maker.distance(free, grid)[1][free], 1 - porosity)
-    return Mesophyll(maker, float(np.clip(level, -1.5, REACH_UM - 0.2)))
+    return Mesophyll(maker, float(np.clip(level, *maker.limits_um)))
