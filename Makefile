@@ -6,6 +6,7 @@
 #   make docs    build the documentation into docs/_build/html
 #   make bench   measure speed and memory (benchmarks/), as ratios from one run
 #   make models  train the shipped models again, from nothing (hours)
+#   make calibration SECTION=folder   compare phantoms with a real section there; writes docs/calibration.md
 
 PYTHON ?= python3.11
 ifeq (, $(shell command -v $(PYTHON) 2>/dev/null))
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One thread for each test process: the suite runs in as many processes as there are cores.
 TEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --quiet
 
-.PHONY: demo test check docs bench models clean
+.PHONY: demo test check docs bench models calibration clean
 
 demo: $(VENV)/base
 	$(BIN)/mesophyll demo
@@ -41,6 +42,11 @@ bench: $(VENV)/develop
 
 models: $(VENV)/base
 	$(BIN)/python models/make.py
+
+SECTION ?= ../shared/data/grape440
+
+calibration: $(VENV)/develop
+	OMP_NUM_THREADS=1 $(BIN)/python -m calibration.make $(SECTION)
 
 clean:
 	rm -rf $(VENV) demo docs/_build

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from calibration import geometry, grey, walls
+from calibration import apart, geometry, grey, page, walls
 from calibration.figures import GROUPS, measure
+from calibration.make import parts
+from calibration.patches import SIDE, describe, patches
 from calibration.section import Section, coarser, cut, from_hand, of_phantom, read_real, signed_distance_um
 from scipy import ndimage
 
@@ -298,6 +301,108 @@ def test_each_tissue_has_its_own_walls():
     found = walls.walls(section)
     assert found["sheath, gridrec"] == pytest.approx(2 * found["mesophyll, gridrec"], rel=0.1)
     assert np.isnan(found["epidermis, Paganin"]) or found["epidermis, Paganin"] < 1
+
+
+# --- told apart ------------------------------------------------------------------------------------------------------
+
+
+def noisy(seed: int, sd: float = 4.0, sigma: float = 1.2) -> Section:
+    """A leaf without air under noise of this spread and reach."""
+    field = ndimage.gaussian_filter(rng(seed).standard_normal((320, 320)), sigma)
+    scan = (100 + sd * field / field.std()).astype(np.float32)
+    return Section(scan, scan, np.full(scan.shape, tissues.SPONGY, np.uint8), 0.65, name=f"grape {seed}")
+
+
+@pytest.mark.slow
+def test_a_phantom_like_the_real_section_cannot_be_told_from_it():
+    found = apart.judge(noisy(0), [noisy(seed) for seed in (1, 2, 3, 4)], "gridrec", SIDE)
+    assert found.low <= 0.62
+    assert 0.35 < found.accuracy < 0.65
+    assert set(found.by_kind) == {"histogram", "spectrum", "gradients", "directions", "neighbours"}
+
+
+@pytest.mark.slow
+def test_what_gives_a_phantom_away_is_told():
+    found = apart.judge(noisy(0), [noisy(seed, sd=5.0) for seed in (1, 2, 3, 4)], "gridrec", SIDE)
+    assert found.accuracy > 0.95
+    first = found.importance.iloc[0]
+    assert first["alone"] > 0.95
+    assert found.importance.set_index("feature").loc["histogram: sd", "phantom"] == pytest.approx(5, rel=0.1)
+    assert found.importance.set_index("feature").loc["histogram: sd", "real"] == pytest.approx(4, rel=0.1)
+    assert "gridrec at 0.65 µm: " in str(found)
+
+
+def test_no_patch_of_the_real_section_lies_in_two_blocks():
+    rows = apart.table([noisy(0), noisy(1)], "gridrec", 32)
+    real = rows[rows["synthetic"] == 0]
+    assert sorted(real["source"].unique()) == [f"block {n}" for n in range(4)]
+    assert len(real) == 4 * 4 * 4  # in a block of 160 pixels, 64 begin at 0, 32, 64 or 96
+    assert set(rows[rows["synthetic"] == 1]["source"]) == {"grape 1"}
+
+
+def test_patches_lie_in_the_leaf_and_in_the_field_of_view():
+    section = noisy(0)
+    section.tissue[:, :160] = tissues.BACKGROUND
+    section.gridrec[-1] = 0
+    found = list(patches(section, section.gridrec, SIDE))
+    assert {patch.column for patch in found} == {192, 256}  # of 64 pixels from 128 on only a half is leaf
+    assert {patch.row for patch in found} == {0, 64, 128, 192}
+
+
+def test_a_patch_turned_by_a_right_angle_swaps_what_is_said_of_x_and_y():
+    streaks = ndimage.gaussian_filter(rng().standard_normal((SIDE, SIDE)), (1, 6)).astype(np.float32)
+    along, turned = describe(streaks), describe(streaks.T.copy())
+    assert along["directions: gradient along y, share"] > 0.6
+    assert along["directions: gradient along y, share"] == pytest.approx(
+        turned["directions: gradient along x, share"], abs=0.02
+    )
+    name = "spectrum: power across rows over columns, coarse"
+    assert along[name] == pytest.approx(-turned[name], abs=0.2)
+    assert along[name] > 1
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("real", "phantoms", "said"),
+    [
+        ([1, 3], [0, 2, 9], "inside"),
+        ([1, 3], [2.9, 4, 5], "overlaps"),
+        ([1, 3], [4, 5], "**outside**"),
+        ([np.nan, 1, 3], [2], "inside"),
+        ([np.nan], [1], ""),
+        ([1], [np.nan], ""),
+    ],
+)
+def test_a_figure_is_inside_where_the_phantoms_median_is_within_the_real_range(real, phantoms, said):
+    assert page.verdict(real, phantoms) == said
+
+
+def test_the_page_tells_each_figure_and_explains_what_lies_outside():
+    real = [{"thickness": {"leaf, µm, p50": 157.0}}, {"thickness": {"leaf, µm, p50": 150.0}}]
+    phantoms = [{"thickness": {"leaf, µm, p50": 134.0}}, {"thickness": {"leaf, µm, p50": 120.0}}]
+    told = pd.DataFrame([{"feature": "histogram: sd", "fall": 0.3, "alone": 0.9, "real": 4.0, "phantom": 3.2}])
+    verdicts = [apart.Verdict("Paganin", 0.65, (16, 64), 0.914, 0.85, 0.97, {"histogram": 0.9}, told)]
+    head = {"size": "9 by 9", "pixel": 0.1625, "folder": "images", "source": "who", "names": "grape 1"}
+    text = page.write(real, phantoms, {"thickness": {"leaf, µm, p50": 143.6}}, verdicts, head)
+    assert "| leaf, µm, p50 | 157 | 144 to 157 | 127 | 120 to 134 | **outside**. The real leaf is one leaf" in text
+    assert "| Paganin | 0.65 | 16, 64 | **91.4%** (85.0% to 97.0%) | 90% |" in text
+    assert "| Paganin | 0.65 | histogram: sd | 0.30 | 0.90 | 4 | 3.2 |" in text
+
+
+def test_every_explanation_belongs_to_a_group():
+    assert all(start.split(": ")[0] in GROUPS for start in page.EXPLAINED)
+
+
+def test_a_section_is_parted_into_its_halves():
+    section = blade(stripes(16, 8))
+    assert [(each.name, each.tissue.shape[1]) for each in parts(section)] == [
+        ("section", 240),
+        ("left", 120),
+        ("middle", 120),
+        ("right", 120),
+    ]
 
 
 # --- all of it -------------------------------------------------------------------------------------------------------
