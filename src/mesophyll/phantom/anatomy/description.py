@@ -25,6 +25,8 @@ class Blade:
         The thickness at which all other lengths hold: the cells of a thinner leaf are smaller.
     tilt_deg, relief_um
         How far the leaf's plane leans, and how high its faces undulate.
+    arch_um
+        How high it arches over half a millimetre to one and a half; little of that is seen in a small volume.
     """
 
     thickness_um: Range = (110.0, 160.0)
@@ -32,6 +34,7 @@ class Blade:
     typical_um: float = 143.0
     tilt_deg: Range = (-3.0, 3.0)
     relief_um: Range = (1.0, 4.0)
+    arch_um: Range = (0.0, 25.0)
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ class Epidermis:
     ----------
     thickness_um, bulge_um
         From its outer to its inner face, and how far an outer wall swells.
-    width_um, elongation, jigsaw_um
-        A cell's width, its length along z as a multiple of it, and how far its outline waves.
+    width_um, elongation
+        A cell's width, and its length along z as a multiple of it; cells longer than two and a half lie in files.
+    jigsaw_um, lobe_um
+        How far lobes reach into the neighbouring cells, and how wide a lobe is.
     bulliform
         The share of the upper face, in strips along z, where cells are large and reach deep into the leaf (grasses).
     """
@@ -52,7 +57,8 @@ class Epidermis:
     bulge_um: Range = (2.0, 6.0)
     width_um: Range = (18.0, 34.0)
     elongation: Range = (0.8, 1.25)
-    jigsaw_um: Range = (0.0, 2.5)
+    jigsaw_um: Range = (0.0, 3.5)
+    lobe_um: Range = (6.0, 11.0)
     bulliform: Range = NONE
 
 
@@ -88,12 +94,15 @@ class Spongy:
     distance_um, flatness
         The distance of centres along the leaf, and by how much they lie closer across its depth.
     core_um, arm_um
-        The radii of a cell's body and of its arms.
+        The radii of a cell's body and of its arms, where centres lie 20.5 µm apart; otherwise in proportion.
     body, links
         By how much all bodies of one leaf are smaller (and its cells more lobed), and the share of neighbours that an arm
         reaches.
+    lobes
+        How many lobes a cell of grown tissue has, on average.
     paradermal
-        How much rarer arms are that lead up or down than those that lie in the leaf's plane: 1 gives a honeycomb of layers.
+        How much rarer arms are that lead up or down than those that lie in the leaf's plane, and how strictly cells keep to
+        layers: 1 gives a honeycomb.
     """
 
     distance_um: Range = (18.0, 25.0)
@@ -102,6 +111,7 @@ class Spongy:
     arm_um: Range = (3.5, 6.5)
     body: Range = (0.65, 1.0)
     links: Range = (0.45, 0.8)
+    lobes: Range = (1.0, 4.0)
     paradermal: Range = NONE
 
 
@@ -111,24 +121,29 @@ class Veins:
 
     Parameters
     ----------
-    distance_um, spread_deg
-        From vein to vein, on average, and how far the veins of one leaf diverge.
-    branches
-        The share of the lanes between neighbouring veins that thinner veins bridge.
-    extended
-        How likely a vein spans both epidermes by bundle-sheath extensions.
+    distance_um, turn_deg, spread_deg
+        From vein to vein, on average, the angle of all of them to z, and how far the veins of one leaf diverge.
+    branches, endings
+        The share of places, one for each ``distance_um`` of a lane between neighbouring veins, where a thinner vein leaves
+        one of them for the other; and how many of those end before they reach it.
+    extended, rib_um
+        How likely a vein is large and spans both epidermes by bundle-sheath extensions, and how far it then stands out of
+        the leaf's lower face.
     sheath_um, sheath_length_um, core_um, core_length_um
         Cells of the bundle sheath and of the vein's core: width and length.
     core_radius_um
-        The half width of a vein's core.
+        The half width of the core of a vein of middle size; a large one's is up to 1.6 times that, a branch's half.
     kranz
-        How likely the sheath of a leaf is wide and crowned by radiating mesophyll cells (C4 grasses).
+        How likely the sheath of a leaf is one even ring of wide, short cells (C4 grasses).
     """
 
     distance_um: float = 150.0
+    turn_deg: Range = (-30.0, 30.0)
     spread_deg: float = 15.0
-    branches: Range = NONE
+    branches: Range = (0.2, 0.8)
+    endings: float = 0.3
     extended: float = 0.25
+    rib_um: Range = (0.0, 12.0)
     sheath_um: Range = (10.0, 17.0)
     sheath_length_um: Range = (30.0, 60.0)
     core_um: Range = (4.5, 8.0)
@@ -147,16 +162,20 @@ class Stomata:
         How many lie in either epidermis.
     length_um, width_um
         A guard cell's.
+    pore_um, sunken_um
+        How wide the pore is, and how far below the leaf's face guard cells lie.
     cavity_um
         The radius of the air behind the pore.
     aligned
-        Whether all lie along z, in rows (grasses).
+        Whether all lie along z, in rows, each between two subsidiary cells (grasses).
     """
 
     upper_per_mm2: Range = NONE
     lower_per_mm2: Range = (100.0, 300.0)
     length_um: Range = (16.0, 28.0)
-    width_um: Range = (5.0, 9.0)
+    width_um: Range = (6.0, 10.0)
+    pore_um: Range = (2.0, 5.0)
+    sunken_um: Range = (-1.5, 3.0)
     cavity_um: Range = (8.0, 16.0)
     aligned: bool = False
 

@@ -41,6 +41,21 @@ class Waves:
             value = value + amplitude * np.cos(vector[0] * z + vector[1] * x + phase)
         return np.asarray(value)
 
+    def __add__(self, other: Waves) -> Waves:
+        """Return the sum of two functions."""
+        return Waves(
+            self.mean + other.mean,
+            self.slope + other.slope,
+            np.concatenate([self.amplitudes, other.amplitudes]),
+            np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.phases, other.phases]),
+        )
+
+    @property
+    def most(self) -> float:
+        """How far the cosines take the value from the plane below them, at most."""
+        return float(np.abs(self.amplitudes).sum())
+
     @classmethod
     def random(
         cls, rng: np.random.Generator, height_um: float, lengths_um: tuple[float, float], waves: int = 6

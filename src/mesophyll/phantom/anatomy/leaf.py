@@ -11,6 +11,7 @@ from mesophyll import tissues
 from mesophyll.labels import Labels
 from mesophyll.phantom.anatomy.epidermis import Skin
 from mesophyll.phantom.anatomy.part import Part
+from mesophyll.phantom.crystal import Crystal
 from mesophyll.phantom.grid import Grid
 
 __all__ = ["Leaf", "Numbered"]
@@ -44,11 +45,14 @@ class Leaf:
     skins
         The upper and the lower epidermis, between whose outer faces the leaf is.
     parts
-        What lies within, in the order in which it claims its place.
+        What lies within, in the order in which it claims its place; stomata come first and take theirs from the skins.
+    crystals
+        What idioblasts hold.
     """
 
     skins: tuple[Skin, Skin]
     parts: tuple[Part, ...]
+    crystals: tuple[Crystal, ...] = ()
 
     @property
     def tissue_of(self) -> NDArray[np.uint8]:

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from mesophyll import tissues
 from mesophyll.labels import Labels
 from mesophyll.phantom.anatomy.description import Veins
-from mesophyll.phantom.anatomy.fields import Waves, scatter
+from mesophyll.phantom.anatomy.fields import scatter
 from mesophyll.phantom.anatomy.frame import Frame
+from mesophyll.phantom.anatomy.venation import Course
 from mesophyll.phantom.grid import Floats, Grid
 from mesophyll.phantom.ranges import draw
 
 __all__ = ["Vein", "grow"]
+
+_SIZES = {(False, True): (1.1, 1.6), (False, False): (0.6, 1.1), (True, False): (0.4, 0.65)}
+"""The sizes of veins, by whether they are branches and whether they are large."""
 
 _Files = tuple[Floats, Floats, NDArray[np.uint8]]
 """Files of cells: their seeds (files, 3), the lengths of their cells (files,) and their tissue (files,)."""
@@ -42,6 +46,8 @@ class Section(NamedTuple):
         How much the end walls lean with u and v, shape (files, 2).
     heart
         The half axes (u, v) of the ellipse in which no air is left.
+    span
+        Where the vein begins and ends on s; its ends are round.
     """
 
     files: Floats
@@ -49,6 +55,7 @@ class Section(NamedTuple):
     walls: Floats
     lean: Floats
     heart: Floats
+    span: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,8 @@ class Vein:
     ----------
     frame
         The leaf's faces.
-    place, angle
-        A point (z, x) on the axis, and the axis' angle to z in the leaf's plane, in radians.
-    bend
-        How the axis strays sideways along s.
-    depth
-        The axis' distance below the leaf's upper face.
+    course
+        Where it runs.
     section
         Its files of cells.
     of_file
@@ -74,10 +77,7 @@ class Vein:
     """
 
     frame: Frame
-    place: Floats
-    angle: float
-    bend: Waves
-    depth: float
+    course: Course
     section: Section
     of_file: NDArray[np.uint8]
 
@@ -86,79 +86,94 @@ class Vein:
         """The tissue of each cell, file by file, shape (cells,)."""
         return np.repeat(self.of_file, self.section.walls.shape[1] + 1)
 
+    @property
+    def half_um(self) -> Floats:
+        """How far the vein reaches at most from its axis, along u and v."""
+        reach = np.abs(self.section.files[:, :2]) + self.section.files[:, 2:] + np.abs(self.section.sway[:, :2])
+        return np.asarray(np.maximum(reach.max(axis=0), self.section.heart))
+
     def fill(self, numbers: Labels, free: NDArray[np.bool_], grid: Grid, first: int) -> None:
         """Claim the vein's voxels, see `Part`."""
-        course = _course(self, *grid.plane)
-        _carve(numbers, free, course, self.section, (grid.step[1], grid.start[1]), first)
+        z, x = grid.plane
+        along, across = self.course.follow(z, x)
+        course = np.stack([along, across, self._axis(along, z, x)])
+        place = (grid.step[1], grid.start[1])
+        _carve(numbers, free, course, self.section, (self.half_um, place), first)
 
     def distance(self, points: Floats) -> Floats:
         """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
-        _, u, axis = _course(self, points[:, 0], points[:, 2])
-        v = points[:, 1] - axis
+        along, u = self.course.follow(points[:, 0], points[:, 2])
+        v = points[:, 1] - self._axis(along, points[:, 0], points[:, 2])
+        over = np.maximum(np.maximum(self.section.span[0] - along, along - self.section.span[1]), 0.0)
         files, heart = self.section.files, self.section.heart
-        apart = np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]) - files[:, 2]
-        filled = (np.hypot(u / heart[0], v / heart[1]) - 1) * heart.min()
+        apart = np.hypot(np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]), over[:, None]) - files[:, 2]
+        filled = (np.sqrt((u / heart[0]) ** 2 + (v / heart[1]) ** 2 + (over / heart.min()) ** 2) - 1) * heart.min()
         return np.asarray(np.minimum(apart.min(axis=1), filled))
 
-
-def grow(rng: np.random.Generator, veins: Veins, frame: Frame) -> list[Vein]:
-    """Draw the veins of a volume: none, one or several, by its width."""
-    expected = max(frame.extent_um[2], frame.extent_um[0]) / veins.distance_um
-    count = int(expected * rng.uniform(0.5, 1.5) + rng.uniform(0, 1))
-    lanes = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / max(count, 1)
-    angle = rng.normal(0, 0.25)
-    return [_grow_one(rng, veins, frame, lane, angle + rng.normal(0, 0.08)) for lane in lanes]
+    def _axis(self, along: Floats, z: Floats, x: Floats) -> Floats:
+        """Return the height y of the axis."""
+        deep = self.frame.upper_um + self.frame.mesophyll_um * self.course.depth_at(along)
+        return np.asarray(self.frame.upper_outer(z, x) + deep)
 
 
-def _grow_one(rng: np.random.Generator, veins: Veins, frame: Frame, lane: float, angle: float) -> Vein:
-    deep, _, wide = frame.extent_um
+def grow(rng: np.random.Generator, veins: Veins, frame: Frame, courses: list[Course]) -> list[Vein]:
+    """Draw what the veins of a leaf are made of."""
+    kranz = bool(rng.uniform() < veins.kranz)
+    return [_grow_one(rng, veins, frame, course, kranz=kranz) for course in courses]
+
+
+def _grow_one(rng: np.random.Generator, veins: Veins, frame: Frame, course: Course, *, kranz: bool) -> Vein:
     room = frame.mesophyll_um
-    extended = bool(rng.uniform() < veins.extended)
-    size = rng.uniform(1.1, 1.6) if extended else rng.uniform(0.6, 1.1)
-    size *= frame.fullness
-    core = size * np.array([draw(rng, veins.core_radius_um), rng.uniform(10.5, 14.0)])
-    sheath = draw(rng, veins.sheath_um) * max(frame.fullness, 0.75)
-    depth = frame.upper_um + room * rng.uniform(0.48, 0.62)
-    cell = draw(rng, veins.sheath_length_um)
-    parts = [_core(rng, veins, core), _ring(rng, core, sheath, cell)]
-    if extended:
-        reach = np.array([frame.upper_um - depth - 4, frame.upper_um + room - depth + 4])
+    size = frame.fullness * rng.uniform(*_SIZES[course.branch, course.large])
+    sheath = draw(rng, veins.sheath_um) * max(frame.fullness, 0.75) * (0.8 if course.branch else 1.3 if kranz else 1.0)
+    half = size * draw(rng, veins.core_radius_um)
+    core = np.minimum([half, half * rng.uniform(0.75, 1.2)], max(0.42 * room - sheath, 4.0))
+    cell = draw(rng, veins.sheath_length_um) * (0.7 if kranz else 1.0)
+    parts = [_core(rng, veins, core), _ring(rng, core, sheath, cell, uneven=0.3 if kranz else 1.0)]
+    if course.large:
+        depth = room * course.depth[0]
+        reach = np.array([-depth - 4, room - depth + 4 + sum(rib.height for rib in frame.ribs if rib.course is course)])
         parts.append(_extensions(rng, core + sheath, reach, sheath, cell))
     seeds, lengths, tissue = (np.concatenate(column) for column in zip(*parts, strict=True))
+    longest = float(np.hypot(frame.extent_um[0], frame.extent_um[2])) / 2 + 250.0
+    low, high = max(course.span[0], -longest), min(course.span[1], longest)
     return Vein(
         frame=frame,
-        place=np.array([deep / 2, lane * wide]),
-        angle=angle,
-        bend=Waves.random(rng, rng.uniform(0, 3), (150.0, 400.0), 3),
-        depth=depth,
+        course=course,
         section=Section(
             files=seeds,
             sway=_sway(rng, seeds),
-            walls=_walls(rng, lengths, reach_um=float(np.hypot(deep, wide)) + 80.0),
+            walls=_walls(rng, lengths, low - 40.0, high + 40.0),
             lean=rng.normal(0, 0.25, (len(seeds), 2)),
             heart=core + 0.55 * sheath,
+            span=course.span,
         ),
         of_file=tissue,
     )
 
 
 def _core(rng: np.random.Generator, veins: Veins, half: Floats) -> _Files:
-    """Fill an ellipse with thin files, a few of them wide vessels."""
+    """Fill an ellipse with thin files: below thinner ones (phloem), above a few that are wide vessels (xylem)."""
     width = draw(rng, veins.core_um)
-    seeds = scatter(rng, -half, half, width)
-    seeds = seeds[np.sum((seeds / half) ** 2, axis=1) < 1]
+    low, high = -half, half * [1.0, -0.1]  # v grows downwards: the upper part comes first
+    upper = scatter(rng, low, high, width)
+    lower = scatter(rng, half * [-1.0, -0.1], half, 0.8 * width)
+    seeds = np.concatenate([upper, lower])
+    radius = 0.6 * width * np.where(rng.uniform(size=len(seeds)) < 0.25, 1.3, rng.uniform(0.85, 1.1, len(seeds)))
+    radius[len(upper) :] = 0.5 * width
+    within = np.sum((seeds / half) ** 2, axis=1) < 1
+    seeds, radius = (seeds[within], radius[within]) if within.any() else (np.zeros((1, 2)), radius[:1])
     count = len(seeds)
-    radius = 0.6 * width * np.where(rng.uniform(size=count) < 0.15, 1.3, rng.uniform(0.85, 1.1, count))
     length = draw(rng, veins.core_length_um) * rng.uniform(0.75, 1.3, count)
     return np.column_stack([seeds, radius]), length, np.full(count, tissues.VEIN, dtype=np.uint8)
 
 
-def _ring(rng: np.random.Generator, half: Floats, width: float, length: float) -> _Files:
+def _ring(rng: np.random.Generator, half: Floats, width: float, length: float, *, uneven: float) -> _Files:
     """Lay one ring of files around the core."""
     middle = half + 0.5 * width
     count = max(int(np.pi * middle.sum() / width), 5)
-    turn = (np.arange(count) + rng.uniform(-0.18, 0.18, count)) * 2 * np.pi / count + rng.uniform(0, 6)
-    swing = rng.uniform(-0.12, 0.2, count) * width
+    turn = (np.arange(count) + uneven * rng.uniform(-0.18, 0.18, count)) * 2 * np.pi / count + rng.uniform(0, 6)
+    swing = uneven * rng.uniform(-0.12, 0.2, count) * width
     places = np.column_stack([np.cos(turn), np.sin(turn)]) * (middle + swing[:, None])
     return _sheath(rng, places, width, length)
 
@@ -186,67 +201,69 @@ def _sway(rng: np.random.Generator, seeds: Floats) -> Floats:
     return np.column_stack([height, number, rng.uniform(0, 2 * np.pi, count)])
 
 
-def _walls(rng: np.random.Generator, lengths: Floats, reach_um: float) -> Floats:
-    """Draw end walls for files of the given cell lengths, from ``-reach_um`` on; short files end beyond the volume."""
-    count = int(2 * reach_um / lengths.min() / 0.7) + 2
+def _walls(rng: np.random.Generator, lengths: Floats, low: float, high: float) -> Floats:
+    """Draw end walls for files of the given cell lengths from ``low`` on; those of long files go on beyond ``high``."""
+    count = int((high - low) / lengths.min() / 0.7) + 2
     steps = rng.uniform(0.7, 1.3, (len(lengths), count)) * lengths[:, None]
-    return np.cumsum(steps, axis=1) - reach_um - lengths[:, None]
-
-
-def _course(vein: Vein, z: Floats, x: Floats) -> Floats:
-    """Return s, u and the axis' height y at places ``z`` and ``x``: three arrays in one, shape (3, ...)."""
-    dz, dx = z - vein.place[0], x - vein.place[1]
-    cos, sin = np.cos(vein.angle), np.sin(vein.angle)
-    along, across = cos * dz + sin * dx, cos * dx - sin * dz
-    return np.stack([along, across - vein.bend(along, 0.0), vein.frame.upper_outer(z, x) + vein.depth])
+    return np.asarray(np.cumsum(steps, axis=1) + low - rng.uniform(0, 1, len(lengths))[:, None] * lengths[:, None])
 
 
 @numba.njit(cache=True, nogil=True)
-def _carve(numbers: Any, free: Any, course: Any, section: Any, rows: Any, first: Any) -> Any:
+def _carve(numbers: Any, free: Any, course: Any, section: Any, place: Any, first: Any) -> Any:
     """Number the free voxels of one vein, from ``first`` on: one number more than ``walls`` for each file.
 
-    ``rows`` are the height of a voxel and the first row.
+    ``place`` holds how far the vein reaches from its axis along u and v, and the height of a voxel and the first row.
     """
-    step, low = rows
-    half = np.empty(2)
-    for axis in range(2):
-        half[axis] = np.max(np.abs(section.files[:, axis]) + section.files[:, 2]) + 3.0
+    half, (step, low) = place
     for k in range(numbers.shape[0]):
         for i in range(numbers.shape[2]):
             along, across, axis = course[:, k, i]
-            if abs(across) > half[0]:
+            over = max(section.span[0] - along, along - section.span[1], 0.0)
+            if abs(across) > half[0] or over > half[1]:
                 continue
-            seeds = _seeds_at(section, along)
-            start = max(int((axis - half[1]) / step) - low, 0)
-            stop = min(int((axis + half[1]) / step) + 1 - low, numbers.shape[1])
+            start = max(int(np.floor((axis - half[1]) / step)) - low, 0)
+            stop = min(int(np.floor((axis + half[1]) / step)) + 1 - low, numbers.shape[1])
+            if start >= stop:
+                continue
+            seeds, order = _seeds_at(section, along, across)
             for j in range(start, stop):
                 if free[k, j, i]:
-                    cell = _cell_at(section, seeds, along, across, (low + j + 0.5) * step - axis)
+                    where = (along, across, (low + j + 0.5) * step - axis, over)
+                    cell = _cell_at(section, seeds, order, where)
                     if cell >= 0:
                         numbers[k, j, i] = first + cell
                         free[k, j, i] = False
 
 
 @numba.njit(cache=True, nogil=True)
-def _seeds_at(section: Any, along: Any) -> Any:
-    """Return where the files are at a place along the vein, shape (files, 3): u, v, radius."""
-    seeds = section.files.copy()
+def _seeds_at(section: Any, along: Any, across: Any) -> Any:
+    """Return where the files are at a place along the vein, shape (files, 4): u, v, radius, least distance; and their order.
+
+    A file is at least as far from every voxel of a column as the two lie apart across the vein.
+    """
+    seeds = np.empty((len(section.files), 4))
+    seeds[:, :3] = section.files
     for file in range(len(seeds)):
         swing = section.sway[file, 2] * along + section.sway[file, 3]
         seeds[file, 0] += section.sway[file, 0] * np.cos(swing)
         seeds[file, 1] += section.sway[file, 1] * np.sin(swing)
-    return seeds
+        seeds[file, 3] = abs(across - seeds[file, 0]) - seeds[file, 2]
+    return seeds, np.argsort(seeds[:, 3])
 
 
 @numba.njit(cache=True, nogil=True)
-def _cell_at(section: Any, seeds: Any, along: Any, across: Any, height: Any) -> Any:
-    """Return the cell at (s, u, v), counted from the vein's first; -1 outside."""
+def _cell_at(section: Any, seeds: Any, order: Any, where: Any) -> Any:
+    """Return the cell at (s, u, v), counted from the vein's first, -1 outside; ``where`` ends with how far s is past an end."""
+    along, across, height, over = where
     nearest, best = 0, np.inf
-    for file in range(len(seeds)):
-        apart = np.sqrt((across - seeds[file, 0]) ** 2 + (height - seeds[file, 1]) ** 2) - seeds[file, 2]
+    for file in order:
+        if seeds[file, 3] >= best:
+            break
+        apart = np.sqrt((across - seeds[file, 0]) ** 2 + (height - seeds[file, 1]) ** 2 + over * over) - seeds[file, 2]
         if apart < best:
             nearest, best = file, apart
-    if best >= 0.0 and (across / section.heart[0]) ** 2 + (height / section.heart[1]) ** 2 >= 1.0:
+    heart = (across / section.heart[0]) ** 2 + (height / section.heart[1]) ** 2
+    if best >= 0.0 and heart + (over / min(section.heart[0], section.heart[1])) ** 2 >= 1.0:
         return -1
     lean = section.lean[nearest, 0] * (across - seeds[nearest, 0])
     lean += section.lean[nearest, 1] * (height - seeds[nearest, 1])
