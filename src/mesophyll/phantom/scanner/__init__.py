@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mesophyll.phantom.scanner.crystals import Crystal
+from mesophyll.phantom.crystal import Crystal
 from mesophyll.phantom.scanner.faces import Faces
 from mesophyll.phantom.scanner.imaging import image
 from mesophyll.phantom.scanner.optics import PLAIN, Optics

@@ -16,7 +16,7 @@ from mesophyll.volume import Spacing
 
 __all__ = ["Motion", "Rings", "Seams"]
 
-RING_UM, RING_DEPTH_UM = 0.5, 25.0
+RING_UM, RING_DEPTH_UM = 0.6, 25.0
 """How wide a ring is, and how far along the axis a flaw of the detector is seen."""
 
 SEAM_UM = 0.8

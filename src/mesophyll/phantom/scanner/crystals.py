@@ -7,43 +7,20 @@ same filters as every edge.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mesophyll.phantom.crystal import Crystal
 from mesophyll.phantom.grid import Floats, Grid
 from mesophyll.phantom.scanner.chance import Field
 
-__all__ = ["Crystal", "add_stars", "fill"]
+__all__ = ["add_stars", "fill"]
 
 POINTS, NEEDLES, RAYS = 26, 24, 7
 
 RAY_REACH = 7.0
 """How far a ray is seen, as a multiple of the crystal's radius."""
-
-
-@dataclass(frozen=True)
-class Crystal:
-    """One crystal.
-
-    Parameters
-    ----------
-    place_um
-        Its middle (z, y, x), from the volume's corner.
-    radius_um
-        Of the ball that holds it.
-    kind
-        A star of points, or a bundle of needles.
-    seed
-        Draws its points and its rays.
-    """
-
-    place_um: tuple[float, float, float]
-    radius_um: float
-    kind: Literal["druse", "raphides"]
-    seed: int
 
 
 def fill(crystals: Sequence[Crystal], density: Field, grid: Grid, value: float) -> None:

@@ -112,12 +112,16 @@ class Medium:
         """
         if not outside.any():
             return
-        density[outside] = self.density
+        self.flood(density, outside, grid)
         if not self.airy:
             # Air stays in some of the pits of a leaf's faces, where two outer walls meet.
             enclosed = blur(1 - outside.astype(np.float32), PIT_UM, grid.spacing_um)
             enclosed -= np.float32(0.06) * smooth(self.pits, grid, (12.0, 12.0, 12.0))
             density[outside & (enclosed > 0.58)] = 0.0
+
+    def flood(self, density: Field, outside: NDArray[np.bool_], grid: Grid) -> None:
+        """Write the density of the medium and of its drops, but leave out the pits."""
+        density[outside] = self.density
         for drop in self.drops:
             drop.fill(density, outside, grid, 1.0 if self.airy else 0.0)
 

@@ -18,7 +18,7 @@ from mesophyll.phantom.grid import Floats, Grid
 from mesophyll.phantom.scanner.chance import Field, white
 from mesophyll.volume import Spacing
 
-__all__ = ["blur", "grain", "reach", "smooth"]
+__all__ = ["between", "blur", "grain", "reach", "smooth"]
 
 TRUNCATE = 3.0
 """Where a Gaussian ends, in multiples of its sigma."""
@@ -71,7 +71,7 @@ def smooth(seed: int, grid: Grid, sigma_um: tuple[float, float, float]) -> Field
     shape = [high - low + 1 for low, high in zip(first, last, strict=True)]
     coarse = _coloured(seed, (first[0], first[1], first[2]), (shape[0], shape[1], shape[2]), kernels)
     coarse *= np.float32(np.prod([_averaged(over, sigma) for over, sigma in zip(averaging, sigma_um, strict=True)]))
-    return _between(coarse, [_split(place, low) for place, low in zip(places, first, strict=True)], grid.shape)
+    return between(coarse, places, first)
 
 
 def _coloured(seed: int, start: tuple[int, ...], shape: tuple[int, ...], kernels: list[Floats]) -> Field:
@@ -117,9 +117,20 @@ def _split(place: Floats, first: int) -> tuple[NDArray[np.intp], Field]:
     return (lower - first).astype(np.intp), (place - lower).astype(np.float32)
 
 
-def _between(coarse: Field, ways: list[tuple[NDArray[np.intp], Field]], shape: tuple[int, ...]) -> Field:
-    """Read a field between its knots, linearly."""
-    field = np.empty(shape, np.float32)
+def between(coarse: Field, places: list[Floats], first: list[int]) -> Field:
+    """Read a field between its knots, linearly.
+
+    Parameters
+    ----------
+    coarse
+        The field on its knots, shape (Z, Y, X) of knots.
+    places
+        Where to read it along each axis, counted in knots.
+    first
+        The number of the field's first knot along each axis.
+    """
+    field = np.empty([len(place) for place in places], np.float32)
+    ways = [_split(place, low) for place, low in zip(places, first, strict=True)]
     _interpolate(coarse, (ways[0], ways[1], ways[2]), field)
     return field
 

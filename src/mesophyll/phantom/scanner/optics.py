@@ -49,6 +49,8 @@ class Optics:
         Widens the edges.
     shading, texture, streaks
         Slow variation, the grain inside cells, and streaks along the leaf, as multiples of the measured ones.
+    glow
+        By how much cells near air are brighter in Paganin than those deep in tissue, as a multiple of what was measured.
     rings, seams
         Arcs about the axis of rotation, and steps and lines where tiles of a scan were joined, in grey values.
     motion
@@ -78,13 +80,14 @@ class Optics:
     shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
     streaks: Range = (0.0, 1.5)
-    rings: Range = (0.0, 1.2)
+    glow: Range = (0.4, 1.1)
+    rings: Range = (0.0, 1.0)
     seams: Range = (0.0, 1.0)
     motion: Range = (0.0, 1.6)
     crystals: Range = (6.0, 14.0)
     stars: Range = (4.0, 16.0)
     medium_is_air: float = 0.25
-    medium: Range = (0.9, 1.08)
+    medium: Range = (0.92, 1.14)
     drops: float = 2.0
     dark_corner: float = 0.15
 
@@ -105,6 +108,7 @@ class Look:
     shading: float
     texture: float
     streaks: float
+    glow: float
     rings: float
     seams: float
     motion: float
@@ -121,6 +125,7 @@ PLAIN = Optics(
     shading=NONE,
     texture=NONE,
     streaks=NONE,
+    glow=NONE,
     rings=NONE,
     seams=NONE,
     motion=NONE,
