@@ -278,6 +278,22 @@ def test_a_leaf_that_cannot_be_made_is_refused(args: list[str], words: str, tmp_
     assert words in refused(tmp_path, "phantom", tmp_path / "leaf", *args)
 
 
+def test_cells_that_cannot_be_scanned_are_refused(tmp_path: Path, leaf: Path) -> None:
+    out, cells = tmp_path / "again", ("--labels", leaf / "labels.tif")
+    np.save(tmp_path / "small.npy", np.zeros((20, 20, 20), np.uint8))
+    np.save(tmp_path / "bare.npy", np.ones((20, 20, 20), np.int32))
+    assert "the same for both" in refused(tmp_path, "phantom", out, *cells, "--tissue", tmp_path / "small.npy")
+    assert "pass it: --spacing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "bare.npy")
+    assert "is missing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "none.tif")
+
+
+@pytest.mark.parametrize("args", [["--labels", "a.tif", "--kind", "hard"], ["--tissue", "a.tif"]])
+def test_options_of_growing_and_of_scanning_do_not_mix(args: list[str], tmp_path: Path) -> None:
+    result = run("phantom", tmp_path / "leaf", *args)
+    assert result.exit_code == 2
+    assert "--labels" in " ".join(result.output.split())
+
+
 def test_examples_that_are_none_are_refused(tmp_path: Path, leaf: Path) -> None:
     (tmp_path / "empty").mkdir()
     out = ("-o", tmp_path / "model")

@@ -21,7 +21,7 @@ from typer.main import get_command
 
 import mesophyll
 from conftest import run
-from mesophyll import io
+from mesophyll import io, tissues
 from mesophyll.cli import app
 from mesophyll.cli.numbers import gather
 from mesophyll.cli.options import DeviceOption
@@ -288,6 +288,30 @@ def test_phantom_takes_one_length_for_all_axes_and_leaves_an_older_leaf_alone(tm
     done("phantom", tmp_path / "cube", "--seed", 1, "--shape", 16)
     assert io.read(tmp_path / "cube" / "gridrec.tif").shape == (16, 16, 16)
     assert run("phantom", tmp_path / "cube", "--seed", 2, "--shape", 16).exit_code == 1
+
+
+def test_phantom_writes_one_ome_zarr_that_is_the_same_example(leaf: Path, tmp_path: Path) -> None:
+    done("phantom", tmp_path / "leaf.zarr", "--seed", 3, "--shape", 48, 64, 56, "--spacing", 0.65)
+    files, one = io.read_example(leaf), io.read_example(tmp_path / "leaf.zarr")
+    assert [scan.name for scan in one.scans] == ["leaf.zarr", "paganin"]
+    for volume, other in zip((*files.scans, files.labels), (*one.scans, one.labels), strict=True):
+        assert same(volume.data, other.data)
+        assert other.spacing_um == pytest.approx((0.65,) * 3)
+    assert files.tissue is not None and one.tissue is not None
+    assert same(files.tissue.data, one.tissue.data)
+    assert io.read_notes(tmp_path / "leaf.zarr")["phantom"] == {"kind": "grape", "seed": 3}
+
+
+def test_phantom_scans_cells_that_are_there_already(leaf: Path, tmp_path: Path) -> None:
+    args = ("--labels", leaf / "labels.tif", "--tissue", leaf / "tissue.tif", "--seed", 9)
+    assert "gridrec, paganin, labels and tissue" in done("phantom", tmp_path / "again", *args)
+    first, again = io.read_example(leaf), io.read_example(tmp_path / "again")
+    assert same(first.labels.data, again.labels.data)
+    for old, new in zip(first.scans, again.scans, strict=True):  # other noise, the same cells
+        assert not same(old.data, new.data)
+    paganin, cells = again.scans[1].read().astype(float), again.labels.read() > 0
+    air = again.tissue.read() == tissues.AIRSPACE
+    assert paganin[cells].mean() > paganin[air].mean() + 20
 
 
 def test_convert_keeps_values_voxel_size_and_provenance(leaf: Path, tmp_path: Path) -> None:

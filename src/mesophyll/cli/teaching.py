@@ -1,4 +1,4 @@
-"""``mesophyll phantom``, ``train`` and ``models``: synthetic leaves, and what is learnt from labelled ones."""
+"""``mesophyll train`` and ``models``: what is learnt from labelled leaves."""
 
 from __future__ import annotations
 
@@ -7,28 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mesophyll import __version__
-from mesophyll.cli.numbers import Shape, Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile
-from mesophyll.cli.screen import bars, busy, say, show
+from mesophyll.cli.screen import bars, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
     from mesophyll.model import Model
 
-__all__ = ["models", "phantom", "register", "train"]
+__all__ = ["models", "register", "train"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    verb(
-        app,
-        phantom,
-        examples=[
-            "mesophyll phantom leaf-1 --seed 1",
-            "mesophyll phantom leaf-2 --seed 2 --shape 96 192 192 --spacing 0.65 --kind hard",
-        ],
-    )
     verb(
         app,
         train,
@@ -40,35 +30,6 @@ def register(app: typer.Typer) -> None:
         ],
     )
     verb(app, models, examples=["mesophyll models"])
-
-
-def phantom(
-    folder: Annotated[Path, typer.Argument(metavar="OUT_FOLDER", help="A new folder.")],
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed makes the same leaf.")],
-    shape: Shape = None,
-    spacing: Spacing = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="NAME", help="The kind of leaf: grape, hard.")] = None,
-) -> None:
-    """Make a synthetic leaf: two scans, the true cells, and the tissues."""
-    from mesophyll import io
-    from mesophyll.phantom import make
-    from mesophyll.volume import Volume
-
-    io.check_place(folder)
-    given: dict[str, Any] = {"spacing_um": one_or_all(spacing), "kind": kind}
-    if shape is not None:
-        given["shape"] = tuple(shape) * (3 // len(shape))
-    with busy("growing a leaf"):
-        leaf = make(seed, **{name: value for name, value in given.items() if value is not None})
-    notes = {"versions": {"mesophyll": __version__}, "phantom": {"kind": leaf.kind, "seed": leaf.seed}}
-    with io.replacing(folder) as partial:
-        partial.mkdir()
-        for name in ("gridrec", "paganin", "tissue"):
-            io.write(partial / f"{name}.tif", Volume(getattr(leaf, name), leaf.spacing_um, name=name), notes=notes)
-        io.write(
-            partial / "labels.tif", Volume(leaf.labels, leaf.spacing_um, name="labels"), kind="labels", notes=notes
-        )
-    say(f"{int(leaf.labels.max())} cells, gridrec, paganin, labels and tissue written to {folder}")
 
 
 def train(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mesophyll.io.atomic import check_place, replacing
 from mesophyll.io.describe import describe
-from mesophyll.io.example import Example, read_example
+from mesophyll.io.example import Example, read_example, write_example
 from mesophyll.io.files import read, read_labels, read_notes, write
 from mesophyll.io.formats import FORMATS, WRITABLE
 from mesophyll.io.result import Result, read_result, write_result
@@ -27,5 +27,6 @@ __all__ = [
     "read_result",
     "replacing",
     "write",
+    "write_example",
     "write_result",
 ]

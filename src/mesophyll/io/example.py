@@ -1,16 +1,21 @@
-"""A training example: one labelled leaf with all its scans, as a folder."""
+"""A training example: one labelled leaf with all its scans, as a folder of files or as one OME-Zarr."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files, formats
+from mesophyll.io.atomic import replacing
+from mesophyll.io.base import Content
+from mesophyll.io.files import plain
 from mesophyll.volume import Volume
 
-__all__ = ["Example", "read_example"]
+__all__ = ["Example", "read_example", "write_example"]
 
 _LABELS, _TISSUE = "labels", "tissue"
 
@@ -38,7 +43,9 @@ class Example:
 
 
 def read_example(folder: str | Path) -> Example:
-    """Read a folder with ``labels.*``, perhaps ``tissue.*``, and scans under any other name; or an OME-Zarr result.
+    """Read a folder with ``labels.*``, perhaps ``tissue.*``, and scans under any other name; or an OME-Zarr.
+
+    An OME-Zarr is an image with its labels, and perhaps a label image ``tissue`` and other images in groups within it.
 
     Raises
     ------
@@ -51,7 +58,7 @@ def read_example(folder: str | Path) -> Example:
     if not place.is_dir():
         raise FileError(f"{place} is no folder", "an example is a folder with labels and scans", "check the path")
     if formats.format_of(place).module == "ome_zarr":
-        return _checked(Example(place.name, (files.read(place),), _result_labels(place)))
+        return _checked(_from_zarr(place))
     found = _files(place)
     if _LABELS not in found or set(found) <= {_LABELS, _TISSUE}:
         raise FileError(
@@ -64,10 +71,42 @@ def read_example(folder: str | Path) -> Example:
     return _checked(Example(place.name, scans, files.read_labels(found[_LABELS]), tissue))
 
 
-def _result_labels(place: Path) -> Volume:
+def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) -> None:
+    """Write what `read_example` reads, whole or not at all: one OME-Zarr where the path ends so, else a folder of TIFFs.
+
+    Arrays may be lazy. In an OME-Zarr the first scan is the image, the others lie in groups of their names.
+    """
+    with replacing(path) as partial:
+        if Path(path).suffix.lower() == ".zarr":
+            _write_zarr(partial, example, plain(notes))
+            return
+        partial.mkdir()
+        for scan in example.scans:
+            files.write(partial / f"{scan.name}.tif", scan, notes=notes)
+        files.write(partial / f"{_LABELS}.tif", example.labels, kind="labels", notes=notes)
+        if example.tissue:
+            files.write(partial / f"{_TISSUE}.tif", example.tissue, notes=notes)
+
+
+def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:
+    from mesophyll.io import ome_zarr
+
+    first, *others = example.scans
+    ome_zarr.write(partial, Content(first, notes=notes))
+    for scan in others:
+        ome_zarr.write(partial / scan.name, Content(scan, notes=notes))
+    for name, volume in ((ome_zarr.CELLS, example.labels), (_TISSUE, example.tissue)):
+        if volume is not None:
+            ome_zarr.write_labels(partial, volume, name)
+
+
+def _from_zarr(place: Path) -> Example:
     if not (place / "labels").is_dir():
         raise FileError(f"{place} holds no labels", "an example has labels and a scan", "pass a result")
-    return files.read_labels(place)
+    others = sorted(group.parent for group in place.glob("*/zarr.json") if (group.parent / "0" / "zarr.json").exists())
+    scans = (files.read(place), *(files.read(image) for image in others))
+    tissue = place / "labels" / _TISSUE
+    return Example(place.name, scans, files.read_labels(place), files.read(tissue) if tissue.is_dir() else None)
 
 
 def _files(place: Path) -> dict[str, Path]:

@@ -116,12 +116,12 @@ def write(path: Path, content: Content) -> None:
         group.attrs["mesophyll"] = dict(content.notes)
 
 
-def write_labels(path: Path, volume: Volume) -> None:
-    """Add labels to an image that `write` made."""
+def write_labels(path: Path, volume: Volume, name: str = CELLS) -> None:
+    """Add labels, under a name of their own, to an image that `write` made."""
     image = zarr.open_group(path, mode="r+")
-    beside = image.create_group("labels")
-    beside.attrs["ome"] = {"version": _VERSION, "labels": [CELLS]}
-    _write_levels(beside.create_group(CELLS), volume, labels=True, label_source="../../")
+    beside = image.require_group("labels")
+    beside.attrs["ome"] = {"version": _VERSION, "labels": [*_ome(beside).get("labels", []), name]}
+    _write_levels(beside.create_group(name), volume, labels=True, label_source="../../")
 
 
 def _write_levels(group: zarr.Group, volume: Volume, *, labels: bool, label_source: str | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mesophyll.phantom.anatomy import Anatomy
 from mesophyll.phantom.kinds import KINDS, Description, describe
-from mesophyll.phantom.leaf import Phantom, make
+from mesophyll.phantom.leaf import Phantom, make, render
 from mesophyll.phantom.scanner import PLAIN, Optics
 
-__all__ = ["KINDS", "PLAIN", "Anatomy", "Description", "Optics", "Phantom", "describe", "make"]
+__all__ = ["KINDS", "PLAIN", "Anatomy", "Description", "Optics", "Phantom", "describe", "make", "render"]

@@ -1,21 +1,25 @@
-"""One synthetic leaf from one seed: its cells, its tissues, and two scans of it."""
+"""One synthetic leaf from one seed: its cells, its tissues, and two scans of it; and scans of cells from elsewhere."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.errors import SettingsError
-from mesophyll.labels import Labels
-from mesophyll.phantom import anatomy, scanner
+from mesophyll.errors import LabelsError, SettingsError
+from mesophyll.phantom import anatomy
+from mesophyll.phantom.grid import Grid
 from mesophyll.phantom.kinds import describe
-from mesophyll.volume import Spacing, check_spacing
+from mesophyll.phantom.scanner import Faces, Optics, Scan
+from mesophyll.progress import Progress, silent
+from mesophyll.volume import LazyArray, Spacing, Volume, check_spacing
 
-__all__ = ["Phantom", "make"]
+__all__ = ["Phantom", "make", "render"]
 
 LEAST_VOX = 16
 """The least number of voxels along an axis."""
@@ -23,9 +27,8 @@ LEAST_VOX = 16
 SPACING_UM = (0.1, 3.0)
 """The finest and the coarsest voxels: finer ones show nothing more, in coarser ones cells are gone."""
 
-
 SIDE = 256
-"""Voxels along each axis of the blocks in which a leaf is made."""
+"""Voxels along each axis of the blocks in which a leaf is made; they leave no trace in it."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +42,33 @@ class Phantom:
     tissue
         uint8, codes of `mesophyll.tissues`.
     gridrec, paganin
-        uint8, the two reconstructions of its scan.
+        uint8 (or uint16), the two reconstructions of its scan.
     spacing_um
         The voxel's edge lengths (Z, Y, X).
     kind, seed
         What it was made from.
+    cells
+        How many there are.
     """
 
-    labels: Labels
+    labels: NDArray[np.int32]
     tissue: NDArray[np.uint8]
-    gridrec: NDArray[np.uint8]
-    paganin: NDArray[np.uint8]
+    gridrec: NDArray[Any]
+    paganin: NDArray[Any]
     spacing_um: Spacing
     kind: str
     seed: int
+    cells: int
 
 
 def make(
-    seed: int,
+    seed: int = 0,
     *,
     shape: tuple[int, int, int] = (256, 256, 256),
     spacing_um: float | Sequence[float] = 0.65,
     kind: str = "grape",
+    scratch: Path | None = None,
+    progress: Progress = silent,
 ) -> Phantom:
     """Make a synthetic leaf.
 
@@ -72,30 +80,92 @@ def make(
     seed
         Any whole number from 0 on.
     shape
-        The number of voxels (Z, Y, X). A leaf is 110 to 160 µm thick; in a lower volume it is made thinner, down to
-        70 µm.
+        The number of voxels (Z, Y, X). In a volume lower than the leaf is thick, the leaf is made thinner.
     spacing_um
         The voxel's edge lengths (Z, Y, X), or one for all.
     kind
         One of `KINDS`.
+    scratch
+        A folder for the arrays, which are then memory maps and may be larger than memory; they are as they would be in it.
+    progress
+        Told after each block.
 
     Raises
     ------
     SettingsError
-        On an unknown kind, a negative seed, fewer than 16 voxels along an axis, or voxels not within 0.1 to 3 µm.
+        On an unknown kind, a negative seed, fewer than 16 voxels along an axis, voxels not within 0.1 to 3 µm.
     """
     description = describe(kind)
-    size = _check_shape(shape)
     spacing = _check_voxels(spacing_um)
+    volume = Grid(_check_shape(shape), spacing)
+    of_anatomy, of_scanner = np.random.default_rng(_check_seed(seed)).spawn(2)
+    deep, high, wide = (round(count * step, 6) for count, step in zip(volume.shape, spacing, strict=True))
+    leaf = anatomy.grow(of_anatomy, description.anatomy, (deep, high, wide))
+    labels, tissue = _array("labels", volume, np.int32, scratch), _array("tissue", volume, np.uint8, scratch)
+    cells = anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE, progress=progress)
+    scan = Scan.draw(of_scanner, description.optics, volume, Faces.find(tissue, volume), leaf.crystals)
+    gridrec, paganin = (_array(name, volume, np.uint8, scratch) for name in ("gridrec", "paganin"))
+    scan.write(labels, tissue, (gridrec, paganin), side=SIDE, progress=progress)
+    return Phantom(labels, tissue, gridrec, paganin, spacing, kind, operator.index(seed), cells)
+
+
+def render(
+    labels: Volume,
+    tissue: Volume | None = None,
+    *,
+    seed: int = 0,
+    optics: Optics | None = None,
+    scratch: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Scan any labelled volume, such as a segmentation of a real leaf, as `make` scans its own.
+
+    Parameters
+    ----------
+    labels
+        Shape (Z, Y, X), > 0 cells; may be lazy. It must state its voxels.
+    tissue
+        Of the same shape, codes of `mesophyll.tissues`: background becomes the medium around the leaf. Without it cells have
+        the walls of mesophyll, and all that is no cell is air.
+    seed
+        Draws what differs from scan to scan.
+    optics
+        The ranges it draws from; those of a good scan by default.
+    scratch, progress
+        As in `make`.
+
+    Returns
+    -------
+    gridrec, paganin
+        Shape (Z, Y, X), uint8 or uint16.
+    """
+    if labels.ndim != 3 or (tissue is not None and tissue.shape != labels.shape):
+        raise LabelsError(
+            f"labels have the shape {labels.shape}, the tissue map {None if tissue is None else tissue.shape}",
+            "a scan has three axes (Z, Y, X), the same for both",
+            "pass a volume and its own tissue map, or none",
+        )
+    deep, high, wide = labels.shape
+    volume = Grid((deep, high, wide), _check_voxels(labels.known_spacing_um))
+    codes: LazyArray | None = None if tissue is None else tissue.data
+    faces = Faces.nowhere() if codes is None else Faces.find(codes, volume)
+    scan = Scan.draw(np.random.default_rng(_check_seed(seed)), optics or Optics(), volume, faces)
+    gridrec, paganin = (_array(name, volume, np.uint8, scratch) for name in ("gridrec", "paganin"))
+    scan.write(labels.data, codes, (gridrec, paganin), side=SIDE, progress=progress)
+    return gridrec, paganin
+
+
+def _array(name: str, volume: Grid, dtype: Any, scratch: Path | None) -> NDArray[Any]:
+    if scratch is None:
+        return np.zeros(volume.shape, dtype)
+    mapped: NDArray[Any] = np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", dtype, volume.shape)
+    return mapped
+
+
+def _check_seed(seed: int) -> int:
     if operator.index(seed) < 0:
         raise SettingsError(f"seed = {seed}", "a seed is a whole number from 0 on", "choose another seed")
-    of_anatomy, of_scanner = np.random.default_rng(seed).spawn(2)
-    deep, high, wide = (round(count * step, 6) for count, step in zip(size, spacing, strict=True))
-    leaf = anatomy.grow(of_anatomy, description.anatomy, (deep, high, wide))
-    labels, tissue = np.zeros(size, np.int32), np.zeros(size, np.uint8)
-    anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE)
-    gridrec, paganin = scanner.image(labels, tissue, spacing, of_scanner, description.optics)
-    return Phantom(labels, tissue, gridrec, paganin, spacing, kind, operator.index(seed))
+    return operator.index(seed)
 
 
 def _check_shape(shape: Sequence[int]) -> tuple[int, int, int]:
