@@ -187,6 +187,23 @@ def test_plateaus_edge_and_fringe_are_as_measured():
     assert np.diff(rise)[0] == pytest.approx(2.0, abs=0.15)
 
 
+@pytest.mark.parametrize("step", [0.1625, 0.65, 1.0, 2.0, 3.0])
+def test_plateaus_are_the_same_in_voxels_of_every_size(step):
+    labels = np.zeros((12, 12, 96), np.int32)
+    labels[:, :, 48:] = 1
+    gridrec, paganin = scanner.image(labels, None, step, rng(), PLAIN)
+    assert (gridrec[6, 6, 0], gridrec[6, 6, -1]) == (104, 116)
+    assert (paganin[6, 6, 0], paganin[6, 6, -1]) == (46, 119)
+    assert 40 < gridrec.min() <= 104
+    assert 116 <= gridrec.max() < 165
+    assert 44 <= paganin.min() < paganin.max() <= 123
+
+
+def test_a_blur_finer_than_voxels_returns_a_copy():
+    field = np.ones((4, 4, 4), np.float32)
+    assert not np.shares_memory(blur(field, 0.1, (2.0,) * 3), field)
+
+
 def test_the_edges_follow_the_profiles_of_the_real_slice():
     if not CALIBRATION.exists():
         pytest.skip("the calibration of the grape slice is not part of the repository")

@@ -35,13 +35,14 @@ def blur(field: Field, sigma_um: float, spacing_um: Spacing, keep: Region | None
 
     Only the region ``keep`` is returned, the whole field by default.
     """
-    keep = keep or (slice(None),) * 3
+    keep, given = keep or (slice(None),) * 3, field
     for axis in (2, 1, 0):  # lines along z are the slowest: there should be few of them left
         weights = _weights(_widths(sigma_um, spacing_um)[axis])
         if len(weights) > 1:
             field = ndimage.correlate1d(field, weights, axis, np.float32, mode="nearest")
         field = field[(slice(None),) * axis + (keep[axis],)]
-    return np.ascontiguousarray(field)
+    # Coarse voxels may have blurred enough by themselves: then nothing was filtered, and the field is still the caller's.
+    return field.copy() if np.may_share_memory(field, given) else np.ascontiguousarray(field)
 
 
 def grain(seed: int, grid: Grid, sigma_um: float) -> Field:
