@@ -23,7 +23,8 @@ PLACES_UM = (-3.25, -2.6, -1.95, -1.3, -0.975, -0.65, -0.325, 0.0, 0.325, 0.65, 
 NOISE_UM, BAND_UM = 0.325, 1.95
 """The Gaussians whose difference from the scan is called noise, and band: 2 and 12 pixels of 0.1625 µm."""
 
-LAGS = (1, 2, 3, 4, 6)
+LAGS = (1, 2, 3, 4, 6, 24)
+"""Pixels; what is still alike at the last one is a streak."""
 
 
 def plateaus(section: Section) -> Figures:
@@ -69,6 +70,7 @@ def edge(section: Section) -> Figures:
     low, high = levels["air, Paganin"], levels["cells, Paganin"]
     tenth, middle, ninetieth = (_crossing(fine, curves["Paganin"], low + s * (high - low)) for s in (0.1, 0.5, 0.9))
     found = {"half-way of Paganin inside the outline, µm": middle, "10-90 % of Paganin, µm": ninetieth - tenth}
+    found["steepest rise of Paganin, grey/µm"] = _greatest(np.diff(curves["Paganin"]) / step)
     found |= _extremes(fine - middle, curves["gridrec"])
     for name, curve in curves.items():
         known = np.isfinite(curve)
@@ -77,6 +79,11 @@ def edge(section: Section) -> Figures:
         )
         found |= {f"{name} at {place:+.2f} µm": float(value) for place, value in zip(PLACES_UM, told, strict=True)}
     return found
+
+
+def _greatest(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.max()) if known.size else float("nan")
 
 
 def _crossing(places: NDArray[np.float64], curve: NDArray[np.float64], level: float) -> float:

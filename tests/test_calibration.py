@@ -186,6 +186,7 @@ def test_an_edge_blurred_by_a_known_sigma_is_as_wide_as_it_must_be():
     section = blade(mesophyll, ndimage.gaussian_filter1d(sharp, 2.4, axis=1, mode="wrap"), 0.25)
     found = grey.edge(section)
     assert found["10-90 % of Paganin, µm"] == pytest.approx(2.563 * 2.4 * 0.25, rel=0.03)
+    assert found["steepest rise of Paganin, grey/µm"] == pytest.approx(80 / (0.6 * np.sqrt(2 * np.pi)), rel=0.03)
     assert found["half-way of Paganin inside the outline, µm"] == pytest.approx(0, abs=0.03)
     assert found["Paganin at +0.00 µm"] == pytest.approx(80, abs=1)
     assert (found["Paganin at -3.25 µm"], found["Paganin at +4.88 µm"]) == pytest.approx((40, 120), abs=0.1)
