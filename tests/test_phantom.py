@@ -154,7 +154,7 @@ def test_a_hard_leaf_is_noisier_and_hides_more_walls():
 
 
 def test_an_unknown_kind_is_named_with_the_nearest_one():
-    with pytest.raises(SettingsError, match=r"unknown kind of leaf 'grap'; .*grape, hard; did you mean 'grape'"):
+    with pytest.raises(SettingsError, match=r"unknown kind of leaf 'grap'; .*grape, hard, .*; did you mean 'grape'"):
         phantom.make(0, kind="grap")
 
 

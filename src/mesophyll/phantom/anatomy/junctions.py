@@ -30,14 +30,20 @@ SOLID_UM = 0.5
 TORN_UM = 2.0
 """Over how many µm more it loses its hold."""
 
+SLACK = 0.65
+"""How well neighbours hold that lost each other."""
+
 WARP = 2.0
 """How far walls are bent, as a multiple of the table of bumps."""
 
-UNEVEN = 1.8
-"""How unlike the openings of one leaf are: the logarithm of their size, as a multiple of the same table."""
+UNEVEN = 2.4
+"""How unlike the openings of lobed tissue are: the logarithm of their size, as a multiple of the same table."""
 
 UNEVEN_REACH = 3.0
 """Over how long a distance: openings read the table so much more slowly than outlines."""
+
+BELOW = 0.1
+"""Within how much more depth openings grow from those among columns to the full."""
 
 
 class Opening(NamedTuple):
@@ -45,11 +51,11 @@ class Opening(NamedTuple):
 
     Parameters
     ----------
-    top, knee
-        Openings right under the upper skin as a share of those below, and the depth (a share of the mesophyll) from
-        which on they are full.
+    top, columns, knee
+        Openings right under the upper skin, and where columns end, as a share of those below; and the depth (a share of
+        the mesophyll) where columns end.
     lobed
-        From 0, cells rounded at their edges, to 1, arms between round holes.
+        From 0, cells rounded at their edges that part evenly, to 1, arms between uneven holes.
     links
         The share of neighbours that stay joined by a face.
     paradermal
@@ -57,6 +63,7 @@ class Opening(NamedTuple):
     """
 
     top: float = 1.0
+    columns: float = 1.0
     knee: float = 1.0
     lobed: float = 0.5
     links: float = 1.0
@@ -161,10 +168,12 @@ def _bent(bumps: Any, at: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _wide(bumps: Any, opening: Any, at: Any, depth: Any) -> Any:
-    """Return how wide junctions open at a place: narrow ones at the top, elsewhere by chance."""
+    """Return how wide junctions open at a place: the narrower the higher among columns, elsewhere by chance."""
     share = min(max(depth / opening.knee, 0.0), 1.0)
+    below = min(max((depth - opening.knee) / BELOW, 0.0), 1.0)
+    wide = opening.top + (opening.columns - opening.top) * share + (1.0 - opening.columns) * below
     z, y, x = at[0] / UNEVEN_REACH, at[1] / UNEVEN_REACH, at[2] / UNEVEN_REACH
-    return (opening.top + (1.0 - opening.top) * share) * np.exp(UNEVEN * bump(bumps, z, y, x))
+    return wide * np.exp(UNEVEN * opening.lobed * wide * bump(bumps, z, y, x))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -172,8 +181,9 @@ def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> 
     """Return the radius (µm) of the fillet that reaches a place.
 
     With a and b the distances to the two nearest walls, and walls at 120°: a circle that touches both has passed the place
-    when its radius is 2 (a + b + sqrt(3 a b)); a round hole about the junction reaches it at the radius
-    sqrt((a + b)² / 3 + (a - b)²). Where a wall has no hold, it counts twice. Holes are wider where four cells meet.
+    when its radius is 2 (a + b + sqrt(3 a b)). The distance to the junction is sqrt((a + b)² / 3 + (a - b)²); a hole that
+    reaches farther into cells than along their faces weighs the two squares unlike, and leaves cells with arms.
+    Where a wall has no hold, it counts as a junction itself. Holes are wider where four cells meet.
     """
     apart, who, which = nearest
     first, second, third = np.inf, np.inf, np.inf
@@ -194,11 +204,12 @@ def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> 
     first = max(first, 0.0)
     if second == np.inf:
         return np.inf
+    met = 1.0 - 0.35 * second / max(third, 1e-6)
     second = first + (second - first) * holds
     rounded = 2.0 / np.sqrt(3.0) * (first + second + np.sqrt(3.0 * first * second))
-    hole = np.sqrt((first + second) ** 2 / 3.0 + (second - first) ** 2)
+    hole = np.sqrt(0.5 * (first + second) ** 2 / 3.0 + 2.0 * (second - first) ** 2)
     radius = rounded + (hole - rounded) * opening.lobed
-    return radius * (1.0 - 0.35 * second / max(third, 1e-6))
+    return radius * met
 
 
 @numba.njit(cache=True, nogil=True)
@@ -212,11 +223,11 @@ def _stiff(places: Any, which: Any, other: Any, paradermal: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _hold(column: Any, apart: Any, who: Any, other: Any, links: Any) -> Any:
-    """Return whether a wall between two cells holds: 1 or 0, and between two columns all in between."""
+    """Return how well a wall between two cells holds, from 0 to 1."""
     own, its = who[0], who[other]
     if column[own] and column[its]:
         return 1.0 - min(max((apart[0] - SOLID_UM) / TORN_UM, 0.0), 1.0)
-    return 1.0 if _chance(min(own, its), max(own, its)) < links else 0.3
+    return 1.0 if _chance(min(own, its), max(own, its)) < links else SLACK
 
 
 @numba.njit(cache=True, nogil=True)

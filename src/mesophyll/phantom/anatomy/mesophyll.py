@@ -101,10 +101,11 @@ def grow(
 def _opening(rng: np.random.Generator, anatomy: Anatomy, share: float) -> Opening:
     """Draw how grown tissue comes apart: the smaller the bodies, the more lobed."""
     return Opening(
-        top=rng.uniform(0.25, 0.5) if share > 0 else 1.0,
-        knee=max(0.9 * share, 0.1),
-        lobed=min(max(1.2 - draw(rng, anatomy.spongy.body) ** 2, 0.0), 1.0),
-        links=0.5 + 0.5 * draw(rng, anatomy.spongy.links),
+        top=rng.uniform(0.2, 0.35) if share > 0 else 1.0,
+        columns=rng.uniform(0.5, 0.65) if share > 0 else 1.0,
+        knee=max(share, 0.1),
+        lobed=min(max(1.35 - draw(rng, anatomy.spongy.body) ** 2, 0.0), 1.0),
+        links=0.7 + 0.3 * draw(rng, anatomy.spongy.links),
         paradermal=draw(rng, anatomy.spongy.paradermal),
     )
 
