@@ -92,7 +92,7 @@ class Skin:
         thickest += float(self.outward.max(initial=0) + self.inward.max(initial=0)) + self.pores.lift_um
         reach = thickest * max(part.most for part in self.slant)
         margin = int(np.ceil(reach / grid.step[0])) + 1, int(np.ceil(reach / grid.step[2])) + 1
-        cells, domes = self._cells(*grid.widen((margin[0], 0, margin[1])).plane)
+        cells, domes = self.cells(*grid.widen((margin[0], 0, margin[1])).plane)
         own = np.s_[margin[0] : -margin[0], margin[1] : -margin[1]]
         cell, dome = cells[own], domes[own]
         z, x = grid.plane
@@ -106,7 +106,7 @@ class Skin:
         slant = np.stack([np.broadcast_to(part(z, x), cell.shape) for part in self.slant])
         return Sheet(outer, inner, slant, cells, margin)
 
-    def _cells(self, z: Floats, x: Floats) -> tuple[NDArray[np.int32], Floats]:
+    def cells(self, z: Floats, x: Floats) -> tuple[NDArray[np.int32], Floats]:
         """Return the cell at each place, and how much its walls have swollen there, between 0 and 1."""
         warped = np.broadcast_arrays(z + self.warp[0](z, x), x + self.warp[1](z, x))
         places = np.stack(warped, axis=-1).reshape(-1, 2)

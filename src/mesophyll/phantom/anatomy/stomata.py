@@ -81,10 +81,11 @@ class Pores:
     def tissue(self) -> NDArray[np.uint8]:
         """The tissue of each guard cell (and subsidiary cell), shape (cells,)."""
         code = tissues.LOWER_EPIDERMIS if self.lower else tissues.UPPER_EPIDERMIS
-        return np.full(self._cells * len(self.places), code, dtype=np.uint8)
+        return np.full(self.cells_each * len(self.places), code, dtype=np.uint8)
 
     @property
-    def _cells(self) -> int:
+    def cells_each(self) -> int:
+        """How many cells a stoma has: two guard cells, or two subsidiary cells as well."""
         return 4 if self.build.beside > 0 else 2
 
     @property
@@ -108,7 +109,7 @@ class Pores:
             plane = (z - place[0], x - place[1], face(z, x))
             view = (numbers[rows, :, columns], free[rows, :, columns])
             stoma = (np.cos(self.angles[index]), np.sin(self.angles[index]), size, self.bumps[index])
-            _open(view, plane, grid.centres(1), (stoma, self.build, self.lower), first + self._cells * index)
+            _open(view, plane, grid.centres(1), (stoma, self.build, self.lower), first + self.cells_each * index)
 
     def distance(self, points: Floats) -> Floats:
         """Return how far points (n, 3) in µm lie outside the cavities; negative inside."""
@@ -161,14 +162,16 @@ def grow(rng: np.random.Generator, stomata: Stomata, frame: Frame, bundles: list
     """Draw the stomata of one epidermis: none over a vein, none beside another."""
     deep, _, wide = frame.extent_um
     skin = frame.lower_um if lower else frame.upper_um
-    scale = max(frame.fullness, 0.6)
+    scale = max(frame.fullness, 0.8)
     length, width = (0.5 * scale * draw(rng, span) for span in (stomata.length_um, stomata.width_um))
     width = min(width, 0.35 * length)
-    height = min(1.1 * width, 0.42 * skin)
+    height = min(1.4 * width, 0.42 * skin)  # half of it: guard cells are higher than wide
     build = _Build(
         length=length,
         width=width,
-        pore=0.5 * scale * draw(rng, stomata.pore_um),
+        pore=min(
+            0.5 * scale * draw(rng, stomata.pore_um), 0.5 * width
+        ),  # wider, and the two no longer meet at its ends
         height=height,
         depth=min(height + draw(rng, stomata.sunken_um), skin - height),
         skin=skin,
@@ -179,7 +182,8 @@ def grow(rng: np.random.Generator, stomata: Stomata, frame: Frame, bundles: list
     count = int(rng.poisson(density * (deep + 2 * MARGIN_UM) * (wide + 2 * MARGIN_UM)))
     drawn = rng.uniform([-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], (TRIES * count, 2))
     if stomata.aligned:
-        drawn[:, 1] = ROW_UM * np.round(drawn[:, 1] / ROW_UM) + rng.normal(0, 1.5, len(drawn))
+        phase = rng.uniform()
+        drawn[:, 1] = ROW_UM * (np.round(drawn[:, 1] / ROW_UM - phase) + phase) + rng.normal(0, 1.5, len(drawn))
     empty = Pores(frame, lower, drawn, np.zeros(len(drawn)), build, np.ones(len(drawn)), np.zeros((len(drawn), 0, 4)))
     places = _choose(drawn[_off_veins(empty, bundles)], count, 1.3 * (length + build.cavity))
     angles = rng.normal(0, 0.06, len(places)) if stomata.aligned else rng.uniform(0, np.pi, len(places))
@@ -246,7 +250,8 @@ def _outline(a: Any, build: Any) -> Any:
     waist = 0.6 + 0.4 * t * t if build.beside > 0 else 1.0  # the guard cells of grasses are dumb-bells
     axis = (build.pore + build.width) * (1.0 - t * t) + 0.3 * build.width * t * t
     if build.beside > 0:
-        axis = (build.pore + waist * build.width) * (1.0 - t**4) + 0.5 * build.width * t**4
+        end = abs(t) ** 3
+        axis = (build.pore + waist * build.width) * (1.0 - end) + 0.3 * build.width * end
     return axis, waist * build.width * taper, taper
 
 

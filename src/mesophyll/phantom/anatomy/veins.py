@@ -96,21 +96,21 @@ class Vein:
         """Claim the vein's voxels, see `Part`."""
         z, x = grid.plane
         along, across = self.course.follow(z, x)
-        course = np.stack([along, across, self._axis(along, z, x)])
+        course = np.stack([along, across, self.axis(along, z, x)])
         place = (grid.step[1], grid.start[1])
         _carve(numbers, free, course, self.section, (self.half_um, place), first)
 
     def distance(self, points: Floats) -> Floats:
         """Return how far points (n, 3) in µm lie outside the vein; negative inside."""
         along, u = self.course.follow(points[:, 0], points[:, 2])
-        v = points[:, 1] - self._axis(along, points[:, 0], points[:, 2])
+        v = points[:, 1] - self.axis(along, points[:, 0], points[:, 2])
         over = np.maximum(np.maximum(self.section.span[0] - along, along - self.section.span[1]), 0.0)
         files, heart = self.section.files, self.section.heart
         apart = np.hypot(np.hypot(u[:, None] - files[:, 0], v[:, None] - files[:, 1]), over[:, None]) - files[:, 2]
         filled = (np.sqrt((u / heart[0]) ** 2 + (v / heart[1]) ** 2 + (over / heart.min()) ** 2) - 1) * heart.min()
         return np.asarray(np.minimum(apart.min(axis=1), filled))
 
-    def _axis(self, along: Floats, z: Floats, x: Floats) -> Floats:
+    def axis(self, along: Floats, z: Floats, x: Floats) -> Floats:
         """Return the height y of the axis."""
         deep = self.frame.upper_um + self.frame.mesophyll_um * self.course.depth_at(along)
         return np.asarray(self.frame.upper_outer(z, x) + deep)
