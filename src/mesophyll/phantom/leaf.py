@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.errors import LabelsError, SettingsError
+from mesophyll.errors import SettingsError
 from mesophyll.phantom import anatomy
 from mesophyll.phantom.grid import Grid
 from mesophyll.phantom.kinds import describe
-from mesophyll.phantom.scanner import Faces, Optics, Scan
+from mesophyll.phantom.scanner import Faces, Optics, Scan, prepare
 from mesophyll.progress import Progress, silent
-from mesophyll.volume import LazyArray, Spacing, Volume, check_spacing
+from mesophyll.volume import Spacing, Volume, check_spacing
 
 __all__ = ["Phantom", "make", "render"]
 
@@ -104,8 +104,8 @@ def make(
     labels, tissue = _array("labels", volume, np.int32, scratch), _array("tissue", volume, np.uint8, scratch)
     cells = anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE, progress=progress)
     scan = Scan.draw(of_scanner, description.optics, volume, Faces.find(tissue, volume), leaf.crystals)
-    gridrec, paganin = (_array(name, volume, np.uint8, scratch) for name in ("gridrec", "paganin"))
-    scan.write(labels, tissue, (gridrec, paganin), side=SIDE, progress=progress)
+    gridrec, paganin = (_array(name, volume, scan.dtype, scratch) for name in ("gridrec", "paganin"))
+    scan.write(labels, tissue, (gridrec, paganin), progress=progress)
     return Phantom(labels, tissue, gridrec, paganin, spacing, kind, operator.index(seed), cells)
 
 
@@ -122,15 +122,10 @@ def render(
 
     Parameters
     ----------
-    labels
-        Shape (Z, Y, X), > 0 cells; may be lazy. It must state its voxels.
-    tissue
-        Of the same shape, codes of `mesophyll.tissues`: background becomes the medium around the leaf. Without it cells have
-        the walls of mesophyll, and all that is no cell is air.
+    labels, tissue, optics
+        As `scanner.prepare` takes them; they may be lazy, and labels must state their voxels.
     seed
         Draws what differs from scan to scan.
-    optics
-        The ranges it draws from; those of a good scan by default.
     scratch, progress
         As in `make`.
 
@@ -139,19 +134,11 @@ def render(
     gridrec, paganin
         Shape (Z, Y, X), uint8 or uint16.
     """
-    if labels.ndim != 3 or (tissue is not None and tissue.shape != labels.shape):
-        raise LabelsError(
-            f"labels have the shape {labels.shape}, the tissue map {None if tissue is None else tissue.shape}",
-            "a scan has three axes (Z, Y, X), the same for both",
-            "pass a volume and its own tissue map, or none",
-        )
-    deep, high, wide = labels.shape
-    volume = Grid((deep, high, wide), _check_voxels(labels.known_spacing_um))
-    codes: LazyArray | None = None if tissue is None else tissue.data
-    faces = Faces.nowhere() if codes is None else Faces.find(codes, volume)
-    scan = Scan.draw(np.random.default_rng(_check_seed(seed)), optics or Optics(), volume, faces)
-    gridrec, paganin = (_array(name, volume, np.uint8, scratch) for name in ("gridrec", "paganin"))
-    scan.write(labels.data, codes, (gridrec, paganin), side=SIDE, progress=progress)
+    codes = None if tissue is None else tissue.data
+    rng = np.random.default_rng(_check_seed(seed))
+    scan = prepare(labels.data, codes, labels.known_spacing_um, rng, optics)
+    gridrec, paganin = (_array(name, scan.volume, scan.dtype, scratch) for name in ("gridrec", "paganin"))
+    scan.write(labels.data, codes, (gridrec, paganin), progress=progress)
     return gridrec, paganin
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from mesophyll.phantom.crystal import Crystal
 from mesophyll.phantom.scanner.faces import Faces
-from mesophyll.phantom.scanner.imaging import image
+from mesophyll.phantom.scanner.imaging import image, prepare
 from mesophyll.phantom.scanner.optics import PLAIN, Optics
 from mesophyll.phantom.scanner.scan import Scan
 
-__all__ = ["PLAIN", "Crystal", "Faces", "Optics", "Scan", "image"]
+__all__ = ["PLAIN", "Crystal", "Faces", "Optics", "Scan", "image", "prepare"]

@@ -6,7 +6,7 @@ the edges of a real leaf slice (0.1625 µm, 8 bit).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from mesophyll.blocks import Region
 from mesophyll.phantom.scanner.chance import Field
 from mesophyll.phantom.scanner.noise import blur, reach
-from mesophyll.phantom.scanner.optics import Look
+from mesophyll.phantom.scanner.optics import Bits, Look
 from mesophyll.volume import Spacing
 
-__all__ = ["Bits", "edges", "edges_reach", "share_of_cell", "to_grey"]
-
-Bits = Literal[8, 16]
+__all__ = ["edges", "edges_reach", "share_of_cell", "to_grey"]
 
 # Least squares over 17 points from -3.3 to +4.9 µm: gridrec(d) = 104 + 12 P(d/s) + 152 (P(d/s) - P(d/t)), P the normal
 # distribution function, s = 0.63, t = 1.17 µm, rms 1.6 grey values; Paganin(d) = 46 + 73 P(d/r), where r = 0.78 µm is

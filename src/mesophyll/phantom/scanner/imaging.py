@@ -1,38 +1,31 @@
-"""A scan of any labelled volume that is in memory, in one call."""
+"""A scan of any labelled volume, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.errors import LabelsError, SettingsError
-from mesophyll.labels import Labels, check
+from mesophyll.errors import LabelsError
 from mesophyll.phantom.grid import Grid
 from mesophyll.phantom.scanner.faces import Faces
-from mesophyll.phantom.scanner.formation import Bits
 from mesophyll.phantom.scanner.optics import Optics
 from mesophyll.phantom.scanner.scan import Scan
-from mesophyll.volume import check_spacing
+from mesophyll.volume import LazyArray, check_spacing
 
-__all__ = ["image"]
-
-SIDE = 256
-"""Voxels along each axis of the blocks in which a volume is exposed: what it costs in memory beyond the images."""
+__all__ = ["image", "prepare"]
 
 
-def image(
-    labels: Labels,
-    tissue: NDArray[np.uint8] | None,
+def prepare(
+    labels: LazyArray,
+    tissue: LazyArray | None,
     spacing_um: float | Sequence[float],
     rng: np.random.Generator,
     optics: Optics | None = None,
-    *,
-    bits: Bits = 8,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Scan a labelled volume.
+) -> Scan:
+    """Draw the scan of a labelled volume, which may be larger than memory; `Scan.write` then exposes it.
 
     Parameters
     ----------
@@ -47,37 +40,45 @@ def image(
         Draws noise and everything that differs from scan to scan.
     optics
         The ranges it draws from; those of a good scan by default.
-    bits
-        8, or 16 for the same greys in finer steps.
+
+    Raises
+    ------
+    LabelsError
+        Where labels are no whole numbers or have not three axes, or the tissue map has another shape.
+    """
+    _check(labels, tissue)
+    deep, high, wide = labels.shape
+    volume = Grid((deep, high, wide), check_spacing(spacing_um, 3))
+    faces = Faces.nowhere() if tissue is None else Faces.find(tissue, volume)
+    return Scan.draw(rng, optics or Optics(), volume, faces)
+
+
+def image(
+    labels: LazyArray,
+    tissue: LazyArray | None,
+    spacing_um: float | Sequence[float],
+    rng: np.random.Generator,
+    optics: Optics | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Scan a labelled volume in memory; what is passed, and what is raised, is as in `prepare`.
 
     Returns
     -------
     gridrec, paganin
         Shape (Z, Y, X), uint8 or uint16.
-
-    Raises
-    ------
-    LabelsError
-        Where labels are none or have not three axes, or the tissue map has another shape.
-    SettingsError
-        Where ``bits`` is neither 8 nor 16.
     """
-    labels = _check(labels, tissue, bits)
-    volume = Grid((labels.shape[0], labels.shape[1], labels.shape[2]), check_spacing(spacing_um, 3))
-    faces = Faces.nowhere() if tissue is None else Faces.find(tissue, volume)
-    scan = Scan.draw(rng, optics or Optics(), volume, faces)
-    gridrec, paganin = (np.empty(labels.shape, np.uint8 if bits == 8 else np.uint16) for _ in range(2))
-    scan.write(labels, tissue, (gridrec, paganin), side=SIDE)
+    scan = prepare(labels, tissue, spacing_um, rng, optics)
+    gridrec, paganin = (np.empty(labels.shape, scan.dtype) for _ in range(2))
+    scan.write(labels, tissue, (gridrec, paganin))
     return gridrec, paganin
 
 
-def _check(labels: Labels, tissue: NDArray[np.uint8] | None, bits: int) -> Labels:
-    labels = check(labels)
-    if labels.ndim != 3 or labels.size == 0:
+def _check(labels: LazyArray, tissue: LazyArray | None) -> None:
+    if len(labels.shape) != 3 or 0 in labels.shape or np.dtype(labels.dtype).kind not in "iu":
         raise LabelsError(
-            f"labels have the shape {labels.shape}",
-            "a scan needs three axes (Z, Y, X) of at least one voxel",
-            "pass a volume; a section can be made one with labels[None]",
+            f"labels have the shape {labels.shape} and the type {labels.dtype}",
+            "a scan is made of whole numbers along three axes (Z, Y, X)",
+            "pass a volume of labels; a section can be made one with labels[None]",
         )
     if tissue is not None and tissue.shape != labels.shape:
         raise LabelsError(
@@ -85,6 +86,3 @@ def _check(labels: Labels, tissue: NDArray[np.uint8] | None, bits: int) -> Label
             "both must show the same volume",
             "pass the tissue map of these labels, or none",
         )
-    if bits not in get_args(Bits):
-        raise SettingsError(f"bits = {bits}", "a scan has 8 or 16 bits", "choose one of them")
-    return labels

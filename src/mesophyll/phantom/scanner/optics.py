@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import numpy as np
 
 from mesophyll import tissues
+from mesophyll.errors import SettingsError
 from mesophyll.phantom.ranges import NONE, ONE, Range, draw
 
-__all__ = ["PLAIN", "Look", "Optics"]
+__all__ = ["PLAIN", "Bits", "Look", "Optics"]
+
+Bits = Literal[8, 16]
 
 
 def _walls_seen() -> dict[int, float]:
@@ -66,6 +70,8 @@ class Optics:
         How many bubbles (or droplets, in air) lie on the leaf, at most, for each 10,000 µm² of face.
     dark_corner
         How likely a corner lies outside the field of view.
+    bits
+        8, or 16 for the same greys in finer steps.
     """
 
     walls_seen: dict[int, float] = field(default_factory=_walls_seen)
@@ -90,6 +96,11 @@ class Optics:
     medium: Range = (0.92, 1.14)
     drops: float = 2.0
     dark_corner: float = 0.15
+    bits: Bits = 8
+
+    def __post_init__(self) -> None:
+        if self.bits not in (8, 16):
+            raise SettingsError(f"bits = {self.bits}", "a scan has 8 or 16 bits", "choose one of them")
 
     def draw(self, rng: np.random.Generator) -> Look:
         """Draw what is the same in a whole scan."""

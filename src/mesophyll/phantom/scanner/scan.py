@@ -19,16 +19,19 @@ from mesophyll.phantom.scanner import crystals as crystals_of
 from mesophyll.phantom.scanner.artefacts import Motion, Rings, Seams
 from mesophyll.phantom.scanner.chance import Field, seed_from
 from mesophyll.phantom.scanner.faces import Faces
-from mesophyll.phantom.scanner.formation import Bits, edges, edges_reach, share_of_cell, to_grey
+from mesophyll.phantom.scanner.formation import edges, edges_reach, share_of_cell, to_grey
 from mesophyll.phantom.scanner.glow import air_around
 from mesophyll.phantom.scanner.medium import Medium
-from mesophyll.phantom.scanner.optics import Look, Optics
+from mesophyll.phantom.scanner.optics import Bits, Look, Optics
 from mesophyll.phantom.scanner.texture import Texture
 from mesophyll.phantom.scanner.walls import Walls
 from mesophyll.progress import Progress, silent, track
 from mesophyll.volume import LazyArray, WritableArray
 
 __all__ = ["Scan"]
+
+SIDE = 256
+"""Voxels along each axis of the blocks in which a volume is exposed: what it costs in memory beyond the images."""
 
 RIDGE_PAGANIN = 0.78
 """A wall's ridge in Paganin, as a share of the one in gridrec."""
@@ -64,6 +67,8 @@ class Scan:
         The parts of the image.
     crystals
         What is denser than cells.
+    bits
+        Of its images.
     """
 
     volume: Grid
@@ -75,6 +80,7 @@ class Scan:
     seams: Seams
     motion: Motion
     crystals: tuple[Crystal, ...] = ()
+    bits: Bits = 8
 
     @classmethod
     def draw(
@@ -106,7 +112,13 @@ class Scan:
             seams=Seams.draw(of_seams),
             motion=Motion(seed_from(of_motion)),
             crystals=tuple(crystals),
+            bits=optics.bits,
         )
+
+    @property
+    def dtype(self) -> type[np.unsignedinteger[Any]]:
+        """The type of its images."""
+        return np.uint8 if self.bits == 8 else np.uint16
 
     def write(
         self,
@@ -114,7 +126,7 @@ class Scan:
         tissue: LazyArray | None,
         images: tuple[WritableArray, WritableArray],
         *,
-        side: int,
+        side: int = SIDE,
         progress: Progress = silent,
     ) -> None:
         """Expose the whole volume into two arrays, which may be larger than memory; ``side`` does not change the result.
@@ -124,20 +136,17 @@ class Scan:
         labels, tissue
             As `expose` takes them.
         images
-            Gridrec and Paganin, shape (Z, Y, X), uint8 or uint16: that decides how fine the greys are.
+            Gridrec and Paganin, shape (Z, Y, X), of the type `dtype`.
         side
             Voxels along each axis of a block, at most.
         progress
             Told after each block.
         """
-        bits: Bits = 8 if np.dtype(images[0].dtype).itemsize == 1 else 16
         for block in track(blocks_of(self.volume.shape, side, 0), "scanning", progress):
-            for image, exposed in zip(images, self.expose(labels, tissue, block.write, bits), strict=True):
+            for image, exposed in zip(images, self.expose(labels, tissue, block.write), strict=True):
                 image[block.write] = exposed
 
-    def expose(
-        self, labels: LazyArray, tissue: LazyArray | None, region: Region, bits: Bits = 8
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def expose(self, labels: LazyArray, tissue: LazyArray | None, region: Region) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return what the scan shows in a region; it equals that region of the whole, bit by bit.
 
         Parameters
@@ -149,8 +158,6 @@ class Scan:
             known: all that is no cell is then air.
         region
             The region.
-        bits
-            8 or 16; 16 shows the same greys, in steps 257 times as fine.
 
         Returns
         -------
@@ -180,7 +187,7 @@ class Scan:
         self.texture.add(gridrec, paganin, density[inner], box, self.look)
         self._add_artefacts(gridrec, paganin, box)
         unseen = self._unseen(outside[inner], box)
-        return to_grey(gridrec, unseen, bits), to_grey(paganin, unseen, bits)
+        return to_grey(gridrec, unseen, self.bits), to_grey(paganin, unseen, self.bits)
 
     def _density(self, labels: LazyArray, tissue: LazyArray | None, region: Region) -> Field:
         """Return the density of a region without what is fine: pits and crystals."""
