@@ -12,7 +12,7 @@ __all__ = ["FLOORS", "PACKAGE", "breaches", "imports", "sources"]
 PACKAGE = "mesophyll"
 
 FLOORS: dict[str, set[str]] = {
-    "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume"},
+    "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume", "scratch"},
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
     "second": {"device", "model", "patches", "nursery"},
     "third": {"plan", "lesson", "training", "inference"},
@@ -25,6 +25,7 @@ FLOORS: dict[str, set[str]] = {
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
     "labels": {"errors"},
+    "scratch": {"errors"},
     "volume": {"errors", "blocks"},
     "traits": {"io"},
     "patches": {"model"},

@@ -272,6 +272,8 @@ def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, untrained: dict[int, Pa
         (["--seed", "1", "--kind", "grap"], "did you mean 'grape'?"),
         (["--seed", "1", "--shape", "8"], "at least 16 voxels"),
         (["--seed", "1", "--spacing", "20"], "voxels of 0.1 to 3"),
+        (["--seed", "1", "--shape", "16"], "cells of 18 µm and more would be larger than the volume"),
+        (["--seed", "1", "--kind", "none.toml"], "none.toml cannot be read"),
     ],
 )
 def test_a_leaf_that_cannot_be_made_is_refused(args: list[str], words: str, tmp_path: Path) -> None:
@@ -308,7 +310,7 @@ def test_examples_that_are_none_are_refused(tmp_path: Path, leaf: Path) -> None:
 def outputs_of(verb: str, leaf: Path, out: Path) -> list[object]:
     """Return a command whose output is this path."""
     if verb == "phantom":
-        return [verb, out, "--seed", 1, "--shape", 16]
+        return [verb, out, "--seed", 1, "--shape", 32]
     if verb == "convert":
         return [verb, leaf / "gridrec.tif", out]
     if verb == "evaluate":
@@ -380,7 +382,7 @@ def test_a_full_disk_leaves_nothing_half_written(
 ) -> None:
     args = outputs_of(verb, leaf, tmp_path / f"out{SUFFIXES[verb]}")
     args += ["--model", untrained[3]] if verb == "segment" else []
-    args[-1:] = [32] if verb == "phantom" else args[-1:]
+    args[-1:] = [64] if verb == "phantom" else args[-1:]
     command = [sys.executable, "-c", FULL_DISK, *map(str, args), "--quiet"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1

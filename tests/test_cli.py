@@ -285,9 +285,9 @@ def test_phantom_writes_what_the_room_makes(leaf: Path) -> None:
 
 
 def test_phantom_takes_one_length_for_all_axes_and_leaves_an_older_leaf_alone(tmp_path: Path) -> None:
-    done("phantom", tmp_path / "cube", "--seed", 1, "--shape", 16)
-    assert io.read(tmp_path / "cube" / "gridrec.tif").shape == (16, 16, 16)
-    assert run("phantom", tmp_path / "cube", "--seed", 2, "--shape", 16).exit_code == 1
+    done("phantom", tmp_path / "cube", "--seed", 1, "--shape", 32)
+    assert io.read(tmp_path / "cube" / "gridrec.tif").shape == (32, 32, 32)
+    assert run("phantom", tmp_path / "cube", "--seed", 2, "--shape", 32).exit_code == 1
 
 
 def test_phantom_writes_one_ome_zarr_that_is_the_same_example(leaf: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from catalogue import crowd
 from complaint import complaint
 from laws import found
-from mesophyll import inference, io
+from mesophyll import inference, io, scratch
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, decode, predict, segment, segment_volume
 from mesophyll.labels import same_partition
@@ -345,7 +345,7 @@ def test_what_does_not_suit_is_told_before_anything_is_computed(models, tmp_path
 
 
 def test_a_disk_without_room_is_told_at_once(tmp_path):
-    complaint(FileError, lambda: inference._check_room(tmp_path, 10**18), "GB left", "1000000000.0 GB", "make room")
+    complaint(FileError, lambda: scratch.check_room(tmp_path, 10**18), "GB left", "1000000000.0 GB", "make room")
 
 
 def test_a_scan_is_seen_in_the_models_range(tmp_path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,11 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
 from mesophyll.device import Device, fast_precision, pick
-from mesophyll.errors import FileError, SettingsError
+from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.model import DEFAULT_MODELS, Image, Model, find
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.scratch import check_room, mapped
 from mesophyll.stitching import agreements, merge
 from mesophyll.volume import Resampled, Volume, check_spacing
 
@@ -134,27 +134,16 @@ def segment_volume(
     model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
     representation = from_table(to_table(model.representation) | plan.decoding)
     image = model.prepare(volume)
-    _check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
+    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
     image = _staged(image, scratch, progress)
-    outputs = _scratch(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
+    outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
-    labels = _scratch(scratch / "labels.npy", image.shape, np.int32)
+    labels = mapped(scratch / "labels.npy", image.shape, np.int32)
     decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     same = image.shape == volume.shape
     return replace(
         volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
     )
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    """A disk that fills up under a mapped file would end the program without a word."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise FileError(
-            f"{folder} has {free / 1e9:.1f} GB left",
-            f"a scan of this size needs {needed / 1e9:.1f} GB for a while",
-            "make room, or write the result to another disk",
-        )
 
 
 def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
@@ -165,18 +154,13 @@ def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
     data = image.volume.data
     if isinstance(data, np.ndarray):
         return image
-    copy = _scratch(scratch / "scan.npy", image.shape, data.dtype)
+    copy = mapped(scratch / "scan.npy", image.shape, data.dtype)
     source = data.source.shape if isinstance(data, Resampled) else data.shape
     rows = max(_STAGED_VOXELS * image.shape[0] // math.prod(source), 1)
     slabs = [slice(start, min(start + rows, image.shape[0])) for start in range(0, image.shape[0], rows)]
     for slab in track(slabs, "reading the scan", progress):
         copy[slab] = data[(slab, *(slice(0, length) for length in image.shape[1:]))]
     return replace(image, volume=replace(image.volume, data=copy))
-
-
-def _scratch(path: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return an array of zeros in a file: the system keeps in memory what fits."""
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
 def predict(

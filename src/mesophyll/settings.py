@@ -13,7 +13,7 @@ import pydantic
 
 from mesophyll.errors import SettingsError
 
-__all__ = ["from_dict", "read_toml", "to_dict", "unknown"]
+__all__ = ["from_dict", "read_table", "read_toml", "to_dict", "unknown"]
 
 T = TypeVar("T")
 
@@ -59,14 +59,18 @@ def unknown(what: str, name: str, known: Iterable[str]) -> SettingsError:
     return SettingsError(f"{what} {name!r}", f"known are {', '.join(names)}", f"did you mean {nearest[0]!r}?")
 
 
-def read_toml(kind: type[T], path: Path) -> T:
-    """Build a dataclass from a TOML file; errors are those of `from_dict` and name the file."""
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file; a `SettingsError` names it where it cannot be read."""
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read ({error.strerror})", "a plan is a TOML file", "check the path"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}", "a plan is a TOML file", "correct that line") from None
-    return from_dict(kind, table, name=Path(path).name)
+
+
+def read_toml(kind: type[T], path: Path) -> T:
+    """Build a dataclass from a TOML file; errors are those of `from_dict` and name the file."""
+    return from_dict(kind, read_table(path), name=Path(path).name)

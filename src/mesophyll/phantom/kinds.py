@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from mesophyll.phantom.anatomy.description import (
     Anatomy,
@@ -16,9 +19,9 @@ from mesophyll.phantom.anatomy.description import (
 )
 from mesophyll.phantom.ranges import NONE, ONE
 from mesophyll.phantom.scanner import Optics
-from mesophyll.settings import unknown
+from mesophyll.settings import from_dict, read_table, to_dict, unknown
 
-__all__ = ["KINDS", "Description", "describe"]
+__all__ = ["DEFAULT_KIND", "KINDS", "Description", "describe"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Description:
 NO_VEINS = Veins(distance_um=1e6, branches=NONE)
 NO_STOMATA = Stomata(lower_per_mm2=NONE)
 NO_COLUMNS = Palisade(share=NONE)
+
+DEFAULT_KIND = "grape"
 
 KINDS: dict[str, Description] = {
     "grape": Description(
@@ -159,7 +164,27 @@ KINDS: dict[str, Description] = {
 
 
 def describe(kind: str) -> Description:
-    """Return the description of a kind; a `SettingsError` names the nearest where there is none of that name."""
+    """Return the description of a kind, or of a TOML file that says in what a leaf differs from a kind that it is ``like``.
+
+    Raises
+    ------
+    SettingsError
+        On an unknown kind (naming the nearest) or setting, and on a leaf that cannot be.
+    """
+    if kind.endswith(".toml"):
+        own = read_table(Path(kind))
+        like = describe(str(own.pop("like", DEFAULT_KIND)))
+        return from_dict(Description, _over(to_dict(like), {"summary": Path(kind).stem} | own), Path(kind).name)
     if kind not in KINDS:
         raise unknown("unknown kind of leaf", kind, KINDS)
     return KINDS[kind]
+
+
+def _over(table: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with the values of another over its own, table by table."""
+    nested = {
+        key: _over(table[key], value)
+        for key, value in own.items()
+        if isinstance(value, Mapping) and isinstance(table.get(key), dict)
+    }
+    return {**table, **own, **nested}

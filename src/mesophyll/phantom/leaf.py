@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.phantom import anatomy
 from mesophyll.phantom.grid import Grid
-from mesophyll.phantom.kinds import describe
+from mesophyll.phantom.kinds import DEFAULT_KIND, describe
 from mesophyll.phantom.scanner import Faces, Optics, Scan, prepare
 from mesophyll.progress import Progress, silent
+from mesophyll.scratch import check_room, mapped
 from mesophyll.volume import Spacing, Volume, check_spacing
 
 __all__ = ["Phantom", "make", "render"]
@@ -29,6 +31,10 @@ SPACING_UM = (0.1, 3.0)
 
 SIDE = 256
 """Voxels along each axis of the blocks in which a leaf is made; they leave no trace in it."""
+
+
+SCRATCH_BYTES = 18
+"""What a voxel takes on disk for a while: labels, tissue and two scans, as arrays and once more as results."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def make(
     *,
     shape: tuple[int, int, int] = (256, 256, 256),
     spacing_um: float | Sequence[float] = 0.65,
-    kind: str = "grape",
+    kind: str = DEFAULT_KIND,
     scratch: Path | None = None,
     progress: Progress = silent,
 ) -> Phantom:
@@ -84,7 +90,7 @@ def make(
     spacing_um
         The voxel's edge lengths (Z, Y, X), or one for all.
     kind
-        One of `KINDS`.
+        One of `KINDS`, or a TOML file that says in what a leaf differs from one.
     scratch
         A folder for the arrays, which are then memory maps and may be larger than memory; they are as they would be in it.
     progress
@@ -93,14 +99,23 @@ def make(
     Raises
     ------
     SettingsError
-        On an unknown kind, a negative seed, fewer than 16 voxels along an axis, voxels not within 0.1 to 3 µm.
+        On an unknown kind, a negative seed, fewer than 16 voxels along an axis, voxels not within 0.1 to 3 µm, a volume
+        smaller than a cell.
     """
     description = describe(kind)
     spacing = _check_voxels(spacing_um)
     volume = Grid(_check_shape(shape), spacing)
     of_anatomy, of_scanner = np.random.default_rng(_check_seed(seed)).spawn(2)
     deep, high, wide = (round(count * step, 6) for count, step in zip(volume.shape, spacing, strict=True))
+    if min(deep, high, wide) < description.anatomy.narrowest_um:
+        raise SettingsError(
+            f"a volume of {deep:g} x {high:g} x {wide:g} µm",
+            f"cells of {description.anatomy.narrowest_um:g} µm and more would be larger than the volume",
+            "pass a larger shape, or larger voxels",
+        )
     leaf = anatomy.grow(of_anatomy, description.anatomy, (deep, high, wide))
+    if scratch is not None:
+        check_room(scratch, math.prod(volume.shape) * SCRATCH_BYTES)
     labels, tissue = _array("labels", volume, np.int32, scratch), _array("tissue", volume, np.uint8, scratch)
     cells = anatomy.rasterise(leaf, labels, tissue, spacing, side=SIDE, progress=progress)
     scan = Scan.draw(of_scanner, description.optics, volume, Faces.find(tissue, volume), leaf.crystals)
@@ -145,8 +160,7 @@ def render(
 def _array(name: str, volume: Grid, dtype: Any, scratch: Path | None) -> NDArray[Any]:
     if scratch is None:
         return np.zeros(volume.shape, dtype)
-    mapped: NDArray[Any] = np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", dtype, volume.shape)
-    return mapped
+    return mapped(scratch / f"{name}.npy", volume.shape, dtype)
 
 
 def _check_seed(seed: int) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesophyll.phantom.ranges import NONE, Range
+from mesophyll.errors import SettingsError
+from mesophyll.phantom.ranges import NONE, Range, check
 
 __all__ = ["Anatomy", "Blade", "Epidermis", "Idioblasts", "Palisade", "Spongy", "Stomata", "Veins"]
 
@@ -36,6 +37,15 @@ class Blade:
     relief_um: Range = (1.0, 4.0)
     arch_um: Range = (0.0, 25.0)
 
+    def __post_init__(self) -> None:
+        check(self, above_0=("thickness_um", "thinnest_um", "typical_um"), signed=("tilt_deg",))
+        if self.thinnest_um > self.thickness_um[0]:
+            raise SettingsError(
+                f"blade: thinnest_um = {self.thinnest_um:g}, thickness_um = {self.thickness_um}",
+                "no leaf is made thicker to fit a volume",
+                "make thinnest_um smaller",
+            )
+
 
 @dataclass(frozen=True)
 class Epidermis:
@@ -61,6 +71,9 @@ class Epidermis:
     lobe_um: Range = (6.0, 11.0)
     bulliform: Range = NONE
 
+    def __post_init__(self) -> None:
+        check(self, shares=("bulliform",), above_0=("thickness_um", "width_um", "elongation", "lobe_um"))
+
 
 @dataclass(frozen=True)
 class Palisade:
@@ -83,6 +96,9 @@ class Palisade:
     taper: Range = (0.70, 0.88)
     missing: Range = (0.0, 0.06)
     arms: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        check(self, shares=("share", "taper", "missing"), above_0=("width_um", "layers"))
 
 
 @dataclass(frozen=True)
@@ -113,6 +129,10 @@ class Spongy:
     links: Range = (0.45, 0.8)
     lobes: Range = (1.0, 4.0)
     paradermal: Range = NONE
+
+    def __post_init__(self) -> None:
+        above_0 = ("distance_um", "flatness", "core_um", "arm_um", "body", "lobes")
+        check(self, shares=("links", "paradermal"), above_0=above_0)
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,10 @@ class Veins:
     core_radius_um: Range = (11.0, 16.0)
     kranz: float = 0.0
 
+    def __post_init__(self) -> None:
+        lengths = ("distance_um", "sheath_um", "sheath_length_um", "core_um", "core_length_um", "core_radius_um")
+        check(self, shares=("branches", "endings", "extended", "kranz"), above_0=lengths, signed=("turn_deg",))
+
 
 @dataclass(frozen=True)
 class Stomata:
@@ -179,6 +203,9 @@ class Stomata:
     cavity_um: Range = (8.0, 16.0)
     aligned: bool = False
 
+    def __post_init__(self) -> None:
+        check(self, above_0=("length_um", "width_um", "cavity_um"), signed=("sunken_um",))
+
 
 @dataclass(frozen=True)
 class Idioblasts:
@@ -198,6 +225,9 @@ class Idioblasts:
     width_um: Range = (18.0, 32.0)
     crystal: Range = (0.45, 0.75)
     druse: float = 0.8
+
+    def __post_init__(self) -> None:
+        check(self, shares=("crystal", "druse"), above_0=("width_um",))
 
 
 @dataclass(frozen=True)
@@ -224,3 +254,29 @@ class Anatomy:
     idioblasts: Idioblasts = Idioblasts()
     porosity: Range = (0.22, 0.31)
     grown: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self, shares=("porosity", "grown"))
+        skins = 2 * self.epidermis.thickness_um[1]
+        if skins >= self.blade.typical_um:
+            raise SettingsError(
+                f"two epidermes of {self.epidermis.thickness_um[1]:g} µm in a leaf of {self.blade.typical_um:g}",
+                "its layers are together no thicker than the leaf",
+                "make the epidermis thinner, or typical_um larger",
+            )
+        if self.widest_um > self.blade.typical_um - skins:
+            raise SettingsError(
+                f"cells of up to {self.widest_um:g} µm in a mesophyll of {self.blade.typical_um - skins:g}",
+                "at least one cell fits between the epidermes",
+                "make distance_um or width_um smaller, or the leaf thicker",
+            )
+
+    @property
+    def widest_um(self) -> float:
+        """How wide the largest cells of the mesophyll are."""
+        return max(self.spongy.distance_um[1], self.palisade.width_um[1] * (self.palisade.share[1] > 0))
+
+    @property
+    def narrowest_um(self) -> float:
+        """How wide the smallest of its larger cells are: a view must hold one."""
+        return self.spongy.distance_um[0]
