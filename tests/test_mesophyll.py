@@ -56,7 +56,7 @@ def test_listed_seeds_tell_the_same_nearest_cells_as_all_seeds():
     cell = draws.integers(0, 150, 400).astype(np.int32)
     seeds = Seeds(places, cell)
     listed = seeds.near(np.full(3, 20.0), np.full(3, 70.0))
-    nearest = (np.empty(KEPT), np.empty(KEPT, np.int32), np.empty(KEPT, np.int32))
+    nearest = (np.empty(KEPT), np.empty(KEPT, np.int32))
     for at in draws.uniform(20, 70, (300, 3)):
         rank(places, cell, listed, tuple(at), nearest)
         apart = np.linalg.norm(places[:, :3] - at, axis=1) - places[:, 3]

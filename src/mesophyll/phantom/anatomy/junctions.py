@@ -30,6 +30,12 @@ SOLID_UM = 0.5
 TORN_UM = 2.0
 """Over how many µm more it loses its hold."""
 
+ALONG = 3.5
+"""How much harder holes in lobed tissue grow along the faces of cells than into cells."""
+
+UPRIGHT = 0.3
+"""How lobed columns are, as a share of what the cells below are."""
+
 SLACK = 0.65
 """How well neighbours hold that lost each other."""
 
@@ -129,9 +135,10 @@ class Parted:
             stray = WARP * float(np.abs(self.bumps).max(initial=0.0)) + 1e-3
             size = (np.array(grid.shape) - 1) * grid.step
             listed = self._seeds.near(grid.corner_um - stray, grid.corner_um + size + stray)
-            seeds = (self._seeds.places, self._seeds.cell, listed, self.tissue == tissues.PALISADE)
+            seeds = (self._seeds.places, self._seeds.cell, listed)
+            cells = (self._seeds.middles, self.tissue == tissues.PALISADE)
             place = (np.array(grid.start), grid.step, skins)
-            _part(free, place, seeds, (self.bumps, self.opening), (owner, distance))
+            _part(free, place, seeds, (self.bumps, self.opening, cells), (owner, distance))
         return owner, distance
 
 
@@ -139,9 +146,9 @@ class Parted:
 def _part(free: Any, place: Any, seeds: Any, rule: Any, found: Any) -> Any:
     """Find owner and distance of the free voxels; ``place`` holds the first voxel, the step and the skins."""
     start, step, skins = place
-    places, cell, listed, column = seeds
-    bumps, opening = rule
-    nearest = (np.empty(KEPT), np.empty(KEPT, np.int32), np.empty(KEPT, np.int32))
+    places, cell, listed = seeds
+    bumps, opening, cells = rule
+    nearest = (np.empty(KEPT), np.empty(KEPT, np.int32))
     for k in range(free.shape[0]):
         for j in range(free.shape[1]):
             for i in range(free.shape[2]):
@@ -150,7 +157,7 @@ def _part(free: Any, place: Any, seeds: Any, rule: Any, found: Any) -> Any:
                 at = ((start[0] + k + 0.5) * step[0], (start[1] + j + 0.5) * step[1], (start[2] + i + 0.5) * step[2])
                 rank(places, cell, listed, _bent(bumps, at), nearest)
                 above, below = at[1] - skins[0, k, i], skins[1, k, i] - at[1]
-                fillet = _fillet(places, column, nearest, min(above, below), opening)
+                fillet = _fillet(cells, nearest, min(above, below), opening)
                 found[0][k, j, i] = nearest[1][0]
                 found[1][k, j, i] = -fillet / _wide(bumps, opening, at, above / (above + below))
 
@@ -177,7 +184,7 @@ def _wide(bumps: Any, opening: Any, at: Any, depth: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> Any:
+def _fillet(cells: Any, nearest: Any, skin: Any, opening: Any) -> Any:
     """Return the radius (µm) of the fillet that reaches a place.
 
     With a and b the distances to the two nearest walls, and walls at 120°: a circle that touches both has passed the place
@@ -185,7 +192,8 @@ def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> 
     reaches farther into cells than along their faces weighs the two squares unlike, and leaves cells with arms.
     Where a wall has no hold, it counts as a junction itself. Holes are wider where four cells meet.
     """
-    apart, who, which = nearest
+    apart, who = nearest
+    middles, column = cells
     first, second, third = np.inf, np.inf, np.inf
     holds = 1.0
     for other in range(KEPT):
@@ -193,7 +201,7 @@ def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> 
         if other:
             if who[other] < 0:
                 break
-            wall = 0.5 * (apart[other] - apart[0]) * _stiff(places, which, other, opening.paradermal)
+            wall = 0.5 * (apart[other] - apart[0]) * _stiff(middles, who, other, opening.paradermal)
         if wall < first:
             first, second, third = wall, first, second
             holds = _hold(column, apart, who, other, opening.links) if other else 1.0
@@ -207,17 +215,17 @@ def _fillet(places: Any, column: Any, nearest: Any, skin: Any, opening: Any) -> 
     met = 1.0 - 0.35 * second / max(third, 1e-6)
     second = first + (second - first) * holds
     rounded = 2.0 / np.sqrt(3.0) * (first + second + np.sqrt(3.0 * first * second))
-    hole = np.sqrt(0.5 * (first + second) ** 2 / 3.0 + 2.0 * (second - first) ** 2)
-    radius = rounded + (hole - rounded) * opening.lobed
+    hole = np.sqrt(0.5 * (first + second) ** 2 / 3.0 + ALONG * (second - first) ** 2)
+    radius = rounded + (hole - rounded) * opening.lobed * (UPRIGHT if column[who[0]] else 1.0)
     return radius * met
 
 
 @numba.njit(cache=True, nogil=True)
-def _stiff(places: Any, which: Any, other: Any, paradermal: Any) -> Any:
+def _stiff(middles: Any, who: Any, other: Any, paradermal: Any) -> Any:
     """Return by how much farther away a wall counts, the more it lies in the leaf's plane."""
     if paradermal == 0.0:
         return 1.0
-    dz, dy, dx = places[which[other], :3] - places[which[0], :3]
+    dz, dy, dx = middles[who[other]] - middles[who[0]]
     return 1.0 + 2.0 * paradermal * dy * dy / (dz * dz + dy * dy + dx * dx)
 
 

@@ -104,7 +104,7 @@ def _opening(rng: np.random.Generator, anatomy: Anatomy, share: float) -> Openin
         top=rng.uniform(0.2, 0.35) if share > 0 else 1.0,
         columns=rng.uniform(0.5, 0.65) if share > 0 else 1.0,
         knee=max(share, 0.1),
-        lobed=min(max(1.35 - draw(rng, anatomy.spongy.body) ** 2, 0.0), 1.0),
+        lobed=min(1.4 - draw(rng, anatomy.spongy.body) ** 2, 0.85),
         links=0.7 + 0.3 * draw(rng, anatomy.spongy.links),
         paradermal=draw(rng, anatomy.spongy.paradermal),
     )

@@ -87,6 +87,12 @@ class Seeds:
         return Listed(first, shape, *_list(self.places, self.cell, self._coarse, (first, shape)))
 
     @cached_property
+    def middles(self) -> Floats:
+        """The middles of the cells, shape (cells, 3), in µm."""
+        count = np.bincount(self.cell)
+        return np.stack([np.bincount(self.cell, self.places[:, axis]) / count for axis in range(3)], axis=1)
+
+    @cached_property
     def _coarse(self) -> _Coarse:
         at = np.floor(self.places[:, :3] / (BIN_UM * COARSE)).astype(np.int64)
         first = at.min(axis=0)
@@ -109,15 +115,15 @@ def string(cones: Floats) -> Floats:
 
 @numba.njit(cache=True, nogil=True)
 def rank(places: Any, cell: Any, listed: Any, at: Any, nearest: Any) -> Any:
-    """Find the nearest seed of each of the nearest cells.
+    """Find the nearest cells.
 
-    ``nearest`` is written to: distances (less the radius), cells and seeds, `KEPT` of each; -1 where there are no more.
+    ``nearest`` is written to: distances to their nearest seeds (less the radius) and cells, `KEPT` of each; cell -1 where
+    there are no more.
     """
     z, y, x = at
-    apart, who, which = nearest
+    apart, who = nearest
     apart[:] = np.inf
     who[:] = -1
-    which[:] = -1
     here = 0
     for axis in range(3):
         here = here * listed.shape[axis] + int(np.floor(at[axis] / BIN_UM)) - listed.first[axis]
@@ -133,9 +139,9 @@ def rank(places: Any, cell: Any, listed: Any, at: Any, nearest: Any) -> Any:
         if distance >= apart[slot]:
             continue
         while slot > 0 and distance < apart[slot - 1]:
-            apart[slot], who[slot], which[slot] = apart[slot - 1], who[slot - 1], which[slot - 1]
+            apart[slot], who[slot] = apart[slot - 1], who[slot - 1]
             slot -= 1
-        apart[slot], who[slot], which[slot] = distance, cell[seed], seed
+        apart[slot], who[slot] = distance, cell[seed]
 
 
 @numba.njit(cache=True, nogil=True)
