@@ -12,17 +12,38 @@ __all__ = ["EXPLAINED", "published", "verdict", "write"]
 
 Table = dict[str, dict[str, float]]
 
+_HAND = "The hand-drawn outline lies 0.25 µm off the edge and is ragged."
+_SOFT = "The phantom's edges are too soft."
+_STREAKS = "Real noise is finer, and streaks along the leaf lie over it."
+_POCKETS = "The real skin has dark pockets that its labels do not show: even dark lines are strong."
+_VARIETY = "Phantoms are drawn from 110 to 160 µm, the variety of leaves; the real leaf is one of them."
+_FEW = "5 % of one section's depth hold a few gaps only."
+_JAGGED = "Hand labels have no gap thinner than a few pixels; a phantom's wedge closes to nothing."
+_VEIN = "A large vein fills the right of the real section and leaves little spongy tissue."
+
 EXPLAINED = {
-    "walls (grey above both sides): epidermis": "The real epidermis holds dark pockets that the "
-    "hand labels do not show as air, so even its null control is high.",
-    "thickness": "The real leaf is one leaf; phantoms are drawn from 110 to 160 µm, the variety of leaves.",
-    "edge (grey, places from the half-way of Paganin): half-way": "Hand labels draw the air a little too large; a phantom's "
-    "outline is exact.",
-    "porosity: depth": "5 % of the depth of one section hold a few gaps only: the real profile jumps as much.",
-    "plateaus (grey): surround": "Some phantoms hang in air, the real leaf in a medium as grey as tissue.",
-    "palisade cells": "The real section has no labels of cells; by hand, columns were measured 9.5 to 13.5 µm wide, 46 high.",
+    "plateaus (grey): surround": "The phantoms' brightness and medium are drawn; the real one is one scan.",
+    "edge (grey, places from the half-way of Paganin): half-way": _HAND,
+    "edge (grey, places from the half-way of Paganin)": _SOFT,
+    "inside cells (grey): noise sd, gridrec": _STREAKS,
+    "inside cells (grey): correlation": _STREAKS,
+    "walls (grey above both sides): epidermis": _POCKETS,
+    "walls (grey above both sides): sheath, Paganin, null": "Phantom walls leave hardly a dark line there.",
+    "walls (grey above both sides): mesophyll, Paganin, null": "Real cells have streaks, dark ones too.",
+    "porosity: depth": _FEW,
+    "porosity: spongy half": _VEIN,
+    "thickness": _VARIETY,
+    "palisade cells: cell width": "By hand, columns were measured in their middle; a section cuts most beside it.",
+    "chords: air along x, palisade half": _JAGGED,
+    "chords: air along y, spongy half": _VEIN,
+    "chords: air along x, spongy half": _VEIN,
+    "chords: cells along x, spongy half": "Real cells have small corners and cusps that phantoms lack.",
+    "chords: cells along y, spongy half": "Real cells have small corners and cusps that phantoms lack.",
+    "chords: cells along y, palisade half": "Real columns lean and have pores along them: a straight line leaves them sooner.",
+    "local thickness: cells, palisade half": "The tops of phantom columns hold too few pores: several count as one body.",
+    "local thickness: cells, spongy half": "Compact cells around the real vein's extension have no gaps between them.",
 }
-"""Why a figure may lie outside, by the beginning of ``group: figure``; written by a person who looked."""
+"""Why a figure may lie outside, by the beginning of ``group: figure``, the first that fits; written by a person who looked."""
 
 _HEAD = """# Calibration
 
@@ -31,7 +52,8 @@ repository) measures both. This page is written by `make calibration`; the secti
 
 ![Real section and phantoms, gridrec above, Paganin below]({folder}/calibration-fine.jpg)
 
-Left: a grape leaf, {source}. The others: phantoms, {names}. The same windows of grey for all.
+Left, a grape leaf: `{source}`.
+The others are phantoms, {names}. The same windows of grey for all.
 
 ![The same sections at a quarter of the resolution]({folder}/calibration-whole.jpg)
 
@@ -118,7 +140,7 @@ def _figures(real: Sequence[Table], phantoms: Sequence[Table], extra: Table) -> 
 def _said(group: str, name: str, own: list[float], theirs: list[float]) -> str:
     found = verdict(own, theirs)
     why = next((text for start, text in EXPLAINED.items() if f"{group}: {name}".startswith(start)), "")
-    return found if found in ("inside", "") else f"{found}. {why}".strip()
+    return f"{found}: {why}" if why and found not in ("inside", "") else found
 
 
 def verdict(own: Sequence[float], theirs: Sequence[float]) -> str:

@@ -387,7 +387,10 @@ def test_the_page_tells_each_figure_and_explains_what_lies_outside():
     verdicts = [apart.Verdict("Paganin", 0.65, (16, 64), 0.914, 0.85, 0.97, {"histogram": 0.9}, told)]
     head = {"size": "9 by 9", "pixel": 0.1625, "folder": "images", "source": "who", "names": "grape 1"}
     text = page.write(real, phantoms, {"thickness": {"leaf, µm, p50": 143.6}}, verdicts, head)
-    assert "| leaf, µm, p50 | 157 | 144 to 157 | 127 | 120 to 134 | **outside**. The real leaf is one leaf" in text
+    assert (
+        "| leaf, µm, p50 | 157 | 144 to 157 | 127 | 120 to 134 | **outside**: Phantoms are drawn from 110 to 160 µm"
+        in text
+    )
     assert "| Paganin | 0.65 | 16, 64 | **91.4%** (85.0% to 97.0%) | 90% |" in text
     assert "| Paganin | 0.65 | histogram: sd | 0.30 | 0.90 | 4 | 3.2 |" in text
 
