@@ -95,6 +95,25 @@ def test_the_more_lobed_the_less_a_pore_follows_the_faces():
     assert reach[1] < reach[0]
 
 
+def test_openings_grow_with_depth_as_said():
+    """At the upper skin, at the columns' end and far below it: 0.2, 0.6 and 1 times what they are without columns."""
+    grid = Grid((20, 340, 20), (0.5, 0.5, 0.5))
+    free = np.ones(grid.shape, bool)
+    cells = [ball(tuple(place)) for place in rng(5).uniform(0, (20, 170, 20), (60, 3))]
+    even, uneven = (
+        Parted(cells, FLAT, frame((10.0, 170.0, 10.0)), opening).distance(free, grid)[1]
+        for opening in (Opening(), Opening(top=0.2, columns=0.6, knee=0.4))
+    )
+    z, x = grid.plane
+    upper = frame((10.0, 170.0, 10.0)).upper_inner(z, x)[:, None, :]
+    depth = (grid.centres(1)[None, :, None] - upper) / (
+        frame((10.0, 170.0, 10.0)).lower_inner(z, x)[:, None, :] - upper
+    )
+    for low, high, share in ((0.0, 0.01, 0.2), (0.395, 0.405, 0.6), (0.55, 0.9, 1.0)):
+        here = (depth > low) & (depth < high) & (even < -0.1)
+        np.testing.assert_allclose(even[here] / uneven[here], share, atol=0.03)
+
+
 def test_neighbours_that_lost_each_other_open_wider():
     places = list(map(tuple, rng(3).uniform(0, 40, (30, 3))))
     joined, lost = (parted(places, Opening(links=links))[1] for links in (1.0, 0.0))
