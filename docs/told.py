@@ -87,15 +87,29 @@ def methods() -> str:
 
 
 def kinds() -> str:
-    """Tell the kinds of synthetic leaf, and the ranges of anatomy and optics in which they differ or not."""
-    named = {name: asdict(kind.anatomy) | asdict(kind.optics) for name, kind in phantom.KINDS.items()}
+    """Tell the kinds of synthetic leaf, and in which settings each differs from a grape leaf."""
+    grape, *others = (_settings(kind) for kind in phantom.KINDS.values())
+    names = list(phantom.KINDS)[1:]
     rows = [
-        (f"`{key}`", *(_range(values[key]) for values in named.values()))
-        for key in next(iter(named.values()))
-        if key != "walls_seen"
+        (f"`{key}`", _range(value), "; ".join(_differing(key, value, dict(zip(names, others, strict=True)))) or "–")
+        for key, value in grape.items()
     ]
     told = "\n".join(f"- `{name}`: {kind.summary}." for name, kind in phantom.KINDS.items())
-    return f"{told}\n\n{_table(['setting', *named], rows)}"
+    return f"{told}\n\n{_table(['setting', 'grape', 'others, where they differ'], rows)}"
+
+
+def _settings(kind: phantom.Description) -> dict[str, object]:
+    """Return all ranges of a kind by their path, as a file would set them."""
+    anatomy = {f"anatomy.{key}": value for key, value in asdict(kind.anatomy).items()}
+    parts = {key: value for key, value in anatomy.items() if isinstance(value, dict)}
+    flat = {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
+    rest = {key: value for key, value in anatomy.items() if key not in parts}
+    optics = {f"optics.{key}": value for key, value in asdict(kind.optics).items() if key != "walls_seen"}
+    return rest | flat | optics
+
+
+def _differing(key: str, usual: object, kinds: dict[str, dict[str, object]]) -> list[str]:
+    return [f"{name} {_range(values[key])}" for name, values in kinds.items() if values[key] != usual]
 
 
 def _range(value: object) -> str:
