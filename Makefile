@@ -43,8 +43,6 @@ bench: $(VENV)/develop
 models: $(VENV)/base
 	$(BIN)/python models/make.py
 
-SECTION ?= ../shared/data/grape440
-
 calibration: $(VENV)/develop
 	OMP_NUM_THREADS=1 $(BIN)/python -m calibration.make $(SECTION)
 
