@@ -185,7 +185,7 @@ def test_plateaus_edge_and_fringe_are_as_measured():
     assert 0.5 < d[gridrec.argmax()] < 1.2
     assert -1.4 < d[gridrec.argmin()] < -0.5
     rise = np.interp([46 + 7.3, 119 - 7.3], paganin, d)
-    assert np.diff(rise)[0] == pytest.approx(2.0, abs=0.15)
+    assert np.diff(rise)[0] == pytest.approx(1.6, abs=0.15)  # 2.0 across drawn outlines, 1.36 across the edge itself
 
 
 @pytest.mark.parametrize("step", [0.1625, 0.65, 1.0, 2.0, 3.0])

@@ -19,12 +19,13 @@ from mesophyll.volume import Spacing
 
 __all__ = ["edges", "edges_reach", "share_of_cell", "to_grey"]
 
-# Least squares over 17 points from -3.3 to +4.9 µm: gridrec(d) = 104 + 12 P(d/s) + 152 (P(d/s) - P(d/t)), P the normal
-# distribution function, s = 0.63, t = 1.17 µm, rms 1.6 grey values; Paganin(d) = 46 + 73 P(d/r), where r = 0.78 µm is
-# the measured rise from 10 to 90 % over 2 µm. In both the hand-drawn outline lay 0.3 µm inside the edge; here it is on it.
+# Least squares over two profiles of the same slice, one across hand-drawn outlines (17 points, which lie 0.3 µm inside the edge
+# and wander about it), one from the half-way of Paganin on (16 points, see the calibration page; 0.5 to 0.6 µm sharper):
+# gridrec(d) = 104 + 12 P(d/s) + 113 (P(d/s) - P(d/t)), P the normal distribution function, s = 0.56, t = 1.23 µm, rms 1.9 and
+# 1.7 grey values; Paganin(d) = 46 + 73 P(d/r), r = 0.62 µm.
 GRIDREC_AIR, GRIDREC_STEP = 104.0, 12.0
-FRINGE, FRINGE_NEAR_UM, FRINGE_FAR_UM = 152.0, 0.63, 1.17
-PAGANIN_AIR, PAGANIN_STEP, PAGANIN_EDGE_UM = 46.0, 73.0, 0.78
+FRINGE, FRINGE_NEAR_UM, FRINGE_FAR_UM = 113.0, 0.56, 1.23
+PAGANIN_AIR, PAGANIN_STEP, PAGANIN_EDGE_UM = 46.0, 73.0, 0.62
 
 
 def edges_reach(spacing_um: Spacing, look: Look) -> tuple[int, int, int]:

@@ -79,10 +79,10 @@ class Optics:
     hidden: float = 0.0
     walls: Range = (0.85, 1.2)
     noise: Range = (0.7, 1.5)
-    noise_um: Range = (0.16, 0.21)
+    noise_um: Range = (0.15, 0.20)
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
-    blur: Range = (0.9, 1.35)
+    blur: Range = (0.85, 1.4)
     shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
     streaks: Range = (0.0, 1.5)

@@ -15,9 +15,9 @@ from mesophyll.phantom.scanner.optics import Look
 __all__ = ["Texture"]
 
 GRAIN_GRIDREC, GRAIN_PAGANIN = 5.2, 0.46
-CELLS_GRIDREC, CELLS_PAGANIN = 1.5, 1.6
+CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 1.2
 SHADING_GRIDREC, SHADING_PAGANIN = 1.2, 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 1.0, 0.8
+STREAKS_GRIDREC, STREAKS_PAGANIN = 1.7, 2.6
 
 NEAR_UM = 8.0
 """How far from a face of the leaf streaks and shading are stronger."""
@@ -72,8 +72,8 @@ class Texture:
         shading *= np.float32(look.shading)
         paganin += np.float32(SHADING_PAGANIN) * shading
         gridrec += np.float32(SHADING_GRIDREC) * shading
-        streaks = smooth(self.seeds[5], box, (1.0, 0.6, 45.0))
-        streaks *= np.float32(look.streaks) * (np.float32(0.4) + np.float32(0.9) * near)
+        streaks = smooth(self.seeds[5], box, (1.0, 0.5, 25.0))
+        streaks *= np.float32(look.streaks) * (np.float32(0.8) + np.float32(0.6) * near)
         paganin += np.float32(STREAKS_PAGANIN) * streaks
         gridrec += np.float32(STREAKS_GRIDREC) * streaks
 
