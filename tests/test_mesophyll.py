@@ -16,7 +16,7 @@ from mesophyll.phantom.anatomy.description import Blade, Epidermis, Palisade, Sp
 from mesophyll.phantom.anatomy.frame import Frame, lay
 from mesophyll.phantom.anatomy.junctions import Opening, Parted
 from mesophyll.phantom.anatomy.pieces import CRUMB_UM3
-from mesophyll.phantom.anatomy.seeds import KEPT, Seeds, rank
+from mesophyll.phantom.anatomy.seeds import KEPT, Seeds, bins, rank
 from mesophyll.phantom.grid import Grid
 
 EXTENT = (60.0, 170.0, 60.0)
@@ -55,7 +55,8 @@ def test_listed_seeds_tell_the_same_nearest_cells_as_all_seeds():
     places = np.column_stack([draws.uniform(0, 90, (400, 3)), draws.uniform(0, 4, 400)])
     cell = draws.integers(0, 150, 400).astype(np.int32)
     seeds = Seeds(places, cell)
-    listed = seeds.near(np.full(3, 20.0), np.full(3, 70.0))
+    box = bins(np.full(3, 20.0), np.full(3, 70.0))
+    listed = seeds.near(box, np.ones(int(np.prod(box.shape)), bool))
     nearest = (np.empty(KEPT), np.empty(KEPT, np.int32))
     for at in draws.uniform(20, 70, (300, 3)):
         rank(places, cell, listed, tuple(at), nearest)

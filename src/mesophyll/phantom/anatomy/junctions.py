@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mesophyll import tissues
 from mesophyll.phantom.anatomy.bodies import Body, bump
 from mesophyll.phantom.anatomy.frame import Frame
-from mesophyll.phantom.anatomy.seeds import KEPT, Seeds, rank
+from mesophyll.phantom.anatomy.seeds import KEPT, Seeds, bin_at, bins, rank
 from mesophyll.phantom.grid import Grid
 
 __all__ = ["Opening", "Parted"]
@@ -134,12 +134,33 @@ class Parted:
             skins = np.stack([self.frame.upper_inner(*grid.plane), self.frame.lower_inner(*grid.plane)])
             stray = WARP * float(np.abs(self.bumps).max(initial=0.0)) + 1e-3
             size = (np.array(grid.shape) - 1) * grid.step
-            listed = self._seeds.near(grid.corner_um - stray, grid.corner_um + size + stray)
-            seeds = (self._seeds.places, self._seeds.cell, listed)
-            cells = (self._seeds.middles, self.tissue == tissues.PALISADE)
+            box = bins(grid.corner_um - stray, grid.corner_um + size + stray)
+            wanted = np.zeros(int(np.prod(box.shape)), bool)
             place = (np.array(grid.start), grid.step, skins)
+            _want(free, place, self.bumps, box, wanted)
+            seeds = (self._seeds.places, self._seeds.cell, self._seeds.near(box, wanted))
+            cells = (self._seeds.middles, self.tissue == tissues.PALISADE)
             _part(free, place, seeds, (self.bumps, self.opening, cells), (owner, distance))
         return owner, distance
+
+
+@numba.njit(cache=True, nogil=True)
+def _want(free: Any, place: Any, bumps: Any, box: Any, wanted: Any) -> Any:
+    """Mark the bins in which free voxels lie; in a sparse sample of a large volume these are few."""
+    start, step, _ = place
+    for k in range(free.shape[0]):
+        for j in range(free.shape[1]):
+            for i in range(free.shape[2]):
+                if free[k, j, i]:
+                    at = _bent(
+                        bumps,
+                        (
+                            (start[0] + k + 0.5) * step[0],
+                            (start[1] + j + 0.5) * step[1],
+                            (start[2] + i + 0.5) * step[2],
+                        ),
+                    )
+                    wanted[bin_at(box, at)] = True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mesophyll.phantom.grid import Floats
 
-__all__ = ["KEPT", "Listed", "Seeds", "rank", "string"]
+__all__ = ["KEPT", "Bins", "Listed", "Seeds", "bin_at", "bins", "rank", "string"]
 
 KEPT = 4
 """So many of the cells nearest to a place are told."""
@@ -32,19 +32,25 @@ COARSE = 7
 """So many bins wide are the coarse ones in which seeds are sought: 3 x 3 x 3 of them, 28 µm far at least."""
 
 
+class Bins(NamedTuple):
+    """The bins of a box: the first one, and their number along each axis."""
+
+    first: NDArray[np.int64]
+    shape: NDArray[np.int64]
+
+
 class Listed(NamedTuple):
     """The seeds that matter in the bins of a box.
 
     Parameters
     ----------
-    first, shape
-        The first bin and the number of bins along each axis.
+    bins
+        The bins.
     seeds, stops
         The bins' seeds one after the other, in raster order, and where each bin's end.
     """
 
-    first: NDArray[np.int64]
-    shape: NDArray[np.int64]
+    bins: Bins
     seeds: NDArray[np.int32]
     stops: NDArray[np.int64]
 
@@ -80,11 +86,9 @@ class Seeds:
         cell = np.repeat(np.arange(len(strung), dtype=np.int32), [len(seeds) for seeds in strung])
         return cls(np.concatenate([np.empty((0, 4)), *strung]), cell)
 
-    def near(self, low_um: Floats, high_um: Floats) -> Listed:
-        """List the seeds that matter between two corners of a box."""
-        first, last = (np.floor(corner / BIN_UM).astype(np.int64) for corner in (low_um, high_um))
-        shape = last - first + 1
-        return Listed(first, shape, *_list(self.places, self.cell, self._coarse, (first, shape)))
+    def near(self, box: Bins, wanted: NDArray[np.bool_]) -> Listed:
+        """List the seeds that matter in those bins of a box that are wanted, a flag for each in raster order."""
+        return Listed(box, *_list(self.places, self.cell, self._coarse, (box.first, box.shape, wanted)))
 
     @cached_property
     def middles(self) -> Floats:
@@ -103,6 +107,12 @@ class Seeds:
         return _Coarse(first, shape, order.astype(np.int64), starts.astype(np.int64))
 
 
+def bins(low_um: Floats, high_um: Floats) -> Bins:
+    """Return the bins between two corners of a box."""
+    first, last = (np.floor(corner / BIN_UM).astype(np.int64) for corner in (low_um, high_um))
+    return Bins(first, last - first + 1)
+
+
 def string(cones: Floats) -> Floats:
     """String seeds along cones (cones, 8), closer together than they are wide: shape (seeds, 4)."""
     seeds = []
@@ -111,6 +121,15 @@ def string(cones: Floats) -> Floats:
         share = np.linspace(0, 1, int(np.ceil(length / (0.8 * cone[:, 3].mean()))) + 1)[:, None]
         seeds.append(cone[0] * (1 - share) + cone[1] * share)
     return np.unique(np.concatenate(seeds), axis=0)
+
+
+@numba.njit(cache=True, nogil=True)
+def bin_at(box: Any, at: Any) -> Any:
+    """Return which bin of a box, in raster order, a place (z, y, x) lies in."""
+    here = 0
+    for axis in range(3):
+        here = here * box.shape[axis] + int(np.floor(at[axis] / BIN_UM)) - box.first[axis]
+    return here
 
 
 @numba.njit(cache=True, nogil=True)
@@ -124,9 +143,7 @@ def rank(places: Any, cell: Any, listed: Any, at: Any, nearest: Any) -> Any:
     apart, who = nearest
     apart[:] = np.inf
     who[:] = -1
-    here = 0
-    for axis in range(3):
-        here = here * listed.shape[axis] + int(np.floor(at[axis] / BIN_UM)) - listed.first[axis]
+    here = bin_at(listed.bins, at)
     for entry in range(listed.stops[here - 1] if here else 0, listed.stops[here]):
         seed = listed.seeds[entry]
         dz, dy, dx = z - places[seed, 0], y - places[seed, 1], x - places[seed, 2]
@@ -146,14 +163,17 @@ def rank(places: Any, cell: Any, listed: Any, at: Any, nearest: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _list(places: Any, cell: Any, coarse: Any, box: Any) -> Any:
-    """List for each bin of a box the seeds that may be the nearest of one of the nearest cells; see `Listed`."""
-    first, shape = box
-    stops = np.zeros(shape[0] * shape[1] * shape[2], np.int64)
-    listed = np.empty(16 * len(stops) + len(places), np.int32)
+    """List for each wanted bin of a box the seeds that may be the nearest of one of the nearest cells; see `Listed`."""
+    first, shape, wanted = box
+    stops = np.zeros(len(wanted), np.int64)
+    listed = np.empty(16 * np.sum(wanted) + len(places), np.int32)
     best = np.full(cell.max() + 1, np.inf)
     near, apart = np.empty(len(places), np.int32), np.empty(len(places))
     used = 0
-    for index in range(len(stops)):
+    for index in range(len(wanted)):
+        stops[index] = used
+        if not wanted[index]:
+            continue
         j, i = index // shape[2] % shape[1], index % shape[2]
         at = (first[0] + index // (shape[1] * shape[2]), first[1] + j, first[2] + i)
         found = _around(places, coarse, at, near, apart)
