@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,13 +20,13 @@ from calibration.apart import judge
 from calibration.figures import measure
 from calibration.page import published, write
 from calibration.section import Section, coarser, cut, of_phantom, read_real
-from mesophyll.phantom import KINDS, make
+from mesophyll.phantom import KINDS, describe, make
 
 DOCS = Path(__file__).parents[1] / "docs"
 IMAGES = "images"
 
-SLAB = 16
-"""How many sections are made of each phantom; the middle one is measured. Thin, as 0.1625 µm fill the memory quickly."""
+LEAST = 16
+"""The fewest sections that are made of a phantom. Not more than must be: at 0.1625 µm they fill the memory quickly."""
 
 COARSE = 4
 """By how much pixels are binned for the second look: 0.65 µm."""
@@ -46,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     real = read_real(asked.folder)
     synthetic = []
     for seed in asked.seeds:
-        leaf = make(seed, shape=(SLAB, *real.tissue.shape), spacing_um=real.spacing_um, kind=asked.kind)
-        synthetic.append(of_phantom(leaf))
+        synthetic.append(_slab(seed, asked.kind, real))
         print(f"made {synthetic[-1].name}", flush=True)
     verdicts = []
     for factor, stride in STRIDES.items():
@@ -69,6 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _pictures([real, *synthetic[:2]])
     (DOCS / "calibration.md").write_text(text, encoding="utf-8")
     print(text)
+
+
+def _slab(seed: int, kind: str, real: Section) -> Section:
+    """Make a phantom as large as the real section and as thin as a leaf may be, and return its middle section."""
+    deep = math.ceil(describe(kind).anatomy.narrowest_um / real.spacing_um)
+    leaf = make(seed, shape=(max(deep, LEAST), *real.tissue.shape), spacing_um=real.spacing_um, kind=kind)
+    return of_phantom(leaf)
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
