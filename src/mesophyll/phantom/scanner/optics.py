@@ -82,7 +82,7 @@ class Optics:
     noise_um: Range = (0.15, 0.20)
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
-    blur: Range = (0.85, 1.4)
+    blur: Range = (0.85, 1.25)
     shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
     streaks: Range = (0.0, 1.5)

@@ -14,10 +14,10 @@ from mesophyll.phantom.scanner.optics import Look
 
 __all__ = ["Texture"]
 
-GRAIN_GRIDREC, GRAIN_PAGANIN = 5.2, 0.46
+GRAIN_GRIDREC, GRAIN_PAGANIN = 5.6, 0.46
 CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 1.2
 SHADING_GRIDREC, SHADING_PAGANIN = 1.2, 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 1.7, 2.6
+STREAKS_GRIDREC, STREAKS_PAGANIN = 1.7, 1.35
 
 NEAR_UM = 8.0
 """How far from a face of the leaf streaks and shading are stronger."""
