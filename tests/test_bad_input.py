@@ -284,7 +284,7 @@ def test_cells_that_cannot_be_scanned_are_refused(tmp_path: Path, leaf: Path) ->
     out, cells = tmp_path / "again", ("--labels", leaf / "labels.tif")
     np.save(tmp_path / "small.npy", np.zeros((20, 20, 20), np.uint8))
     np.save(tmp_path / "bare.npy", np.ones((20, 20, 20), np.int32))
-    assert "the same for both" in refused(tmp_path, "phantom", out, *cells, "--tissue", tmp_path / "small.npy")
+    assert "both must show the same volume" in refused(tmp_path, "phantom", out, *cells, "--tissue", tmp_path / "small.npy")
     assert "pass it: --spacing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "bare.npy")
     assert "is missing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "none.tif")
 
@@ -299,6 +299,7 @@ def test_options_of_growing_and_of_scanning_do_not_mix(args: list[str], tmp_path
 def test_examples_that_are_none_are_refused(tmp_path: Path, leaf: Path) -> None:
     (tmp_path / "empty").mkdir()
     out = ("-o", tmp_path / "model")
+    assert "there is nothing to train on" in refused(tmp_path, "train", *out)
     assert "an example has a file labels.*" in refused(tmp_path, "train", tmp_path / "empty", *out)
     assert "is no folder" in refused(tmp_path, "train", tmp_path / "nothing", *out)
     assert "do not fit" in refused(tmp_path, "train", leaf, *out)

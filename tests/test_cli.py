@@ -191,7 +191,7 @@ def test_ctrl_c_and_full_memory_are_told_in_a_line() -> None:
         ["phantom", "a", "--seed", "1", "--shape", "64", "64"],
         ["phantom", "a", "--seed", "1", "--shape", "64.5"],
         ["info", "a.tif", "b.tif"],
-        ["train", "-o", "model"],
+        ["train", "a"],
     ],
 )
 def test_bad_usage_ends_with_2_and_writes_nothing(
