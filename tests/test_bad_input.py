@@ -284,7 +284,9 @@ def test_cells_that_cannot_be_scanned_are_refused(tmp_path: Path, leaf: Path) ->
     out, cells = tmp_path / "again", ("--labels", leaf / "labels.tif")
     np.save(tmp_path / "small.npy", np.zeros((20, 20, 20), np.uint8))
     np.save(tmp_path / "bare.npy", np.ones((20, 20, 20), np.int32))
-    assert "both must show the same volume" in refused(tmp_path, "phantom", out, *cells, "--tissue", tmp_path / "small.npy")
+    assert "both must show the same volume" in refused(
+        tmp_path, "phantom", out, *cells, "--tissue", tmp_path / "small.npy"
+    )
     assert "pass it: --spacing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "bare.npy")
     assert "is missing" in refused(tmp_path, "phantom", out, "--labels", tmp_path / "none.tif")
 

@@ -148,7 +148,9 @@ def test_a_value_of_the_wrong_type_is_named_with_its_place(kind, table, words):
 
 
 def test_an_unknown_representation_names_the_nearest_one():
-    complaint(SettingsError, lambda: from_table({"name": "flow"}), "unknown representation 'flow'", "did you mean 'flows'?")
+    complaint(
+        SettingsError, lambda: from_table({"name": "flow"}), "unknown representation 'flow'", "did you mean 'flows'?"
+    )
     complaint(SettingsError, lambda: from_table({"name": "flows", "hallo": 3}), "representation flows", "'halo'")
 
 
