@@ -91,7 +91,11 @@ def kinds() -> str:
     grape, *others = (_settings(kind) for kind in phantom.KINDS.values())
     names = list(phantom.KINDS)[1:]
     rows = [
-        (f"`{key}`", _range(value), "; ".join(_differing(key, value, dict(zip(names, others, strict=True)))) or "the same")
+        (
+            f"`{key}`",
+            _range(value),
+            "; ".join(_differing(key, value, dict(zip(names, others, strict=True)))) or "the same",
+        )
         for key, value in grape.items()
     ]
     told = "\n".join(f"- `{name}`: {kind.summary}." for name, kind in phantom.KINDS.items())
