@@ -31,7 +31,12 @@ def tidy(labels: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     return number[pieces], owner
 
 
-@pytest.fixture(scope="module", params=sorted(KINDS))
+FAST = {"grape", "grass", "fruit"}
+
+
+@pytest.fixture(
+    scope="module", params=[kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def leaf(request) -> anatomy.Leaf:
     return anatomy.grow(rng(4), KINDS[request.param].anatomy, EXTENT)
 

@@ -77,6 +77,7 @@ def test_a_leaf_is_forgotten_once_its_patches_are_cut(sown):
     assert len(sown) == len(set(sown))
 
 
+@pytest.mark.slow
 def test_a_model_learns_from_leaves_alone(tmp_path):
     plan = TrainingPlan(
         levels=2,

@@ -98,7 +98,9 @@ def test_palisade_cells_stand_upright_and_are_as_wide_as_those_of_a_grape_leaf(l
     assert high > 1.8 * wide
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("grape", 0.20, 0.33), ("hard", 0.20, 0.26)])
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [("grape", 0.20, 0.33), pytest.param("hard", 0.20, 0.26, marks=pytest.mark.slow)]
+)
 def test_the_share_of_air_in_the_mesophyll_is_that_of_its_kind(kind, low, high):
     made = phantom.make(3, kind=kind, shape=(80, 160, 80), spacing_um=0.8)
     air = np.sum(made.tissue == tissues.AIRSPACE)
