@@ -65,12 +65,12 @@ def phantom(  # noqa: PLR0913, PLR0917 - the options of a verb
     wanted = {name: value for name, value in given.items() if value is not None}
     with scratch_beside(out) as scratch, bars() as progress:
         working = {"scratch": scratch, "progress": progress}
-        example, made = _grow(wanted, working) if labels is None else _render(labels, tissue, wanted, working)
-        io.write_example(out, example, {"versions": {"mesophyll": __version__}, "phantom": made})
-        cells = max(int(plane.max()) for plane in map(example.labels.data.__getitem__, range(example.labels.shape[0])))
+        made = _grow(wanted, working) if labels is None else _render(labels, tissue, wanted, working)
+        example, how, cells = made
+        io.write_example(out, example, {"versions": {"mesophyll": __version__}, "phantom": how})
         names = [scan.name for scan in example.scans] + ["labels"] + ["tissue"] * (example.tissue is not None)
         say(f"{cells} cells, {', '.join(names[:-1])} and {names[-1]} written to {out}")
-        del example  # its files lie in the scratch folder
+        del example, made  # their files lie in the scratch folder
 
 
 def _check_choice(labels: Path | None, tissue: Path | None, **grown: Any) -> None:
@@ -81,8 +81,8 @@ def _check_choice(labels: Path | None, tissue: Path | None, **grown: Any) -> Non
         raise typer.BadParameter("--tissue: the tissues of --labels; pass both, or neither")
 
 
-def _grow(wanted: dict[str, Any], working: dict[str, Any]) -> tuple[Example, dict[str, Any]]:
-    """Grow a leaf; return it and how it is grown again."""
+def _grow(wanted: dict[str, Any], working: dict[str, Any]) -> tuple[Example, dict[str, Any], int]:
+    """Grow a leaf; return it, how it is grown again, and the number of its cells."""
     from mesophyll.io import Example
     from mesophyll.phantom import make
     from mesophyll.volume import Volume
@@ -91,13 +91,13 @@ def _grow(wanted: dict[str, Any], working: dict[str, Any]) -> tuple[Example, dic
     gridrec, paganin, labels, tissue = (
         Volume(getattr(leaf, name), leaf.spacing_um, name=name) for name in ("gridrec", "paganin", "labels", "tissue")
     )
-    return Example(leaf.kind, (gridrec, paganin), labels, tissue), {"kind": leaf.kind, "seed": leaf.seed}
+    return Example(leaf.kind, (gridrec, paganin), labels, tissue), {"kind": leaf.kind, "seed": leaf.seed}, leaf.cells
 
 
 def _render(
     labels: Path, tissue: Path | None, wanted: dict[str, Any], working: dict[str, Any]
-) -> tuple[Example, dict[str, Any]]:
-    """Scan the cells of a file; return them with their scans, and where they are from."""
+) -> tuple[Example, dict[str, Any], int]:
+    """Scan the cells of a file; return them with their scans, where they are from, and their highest number."""
     from mesophyll import io
     from mesophyll.phantom import render
     from mesophyll.volume import Volume, check_spacing
@@ -110,4 +110,5 @@ def _render(
     gridrec, paganin = (
         Volume(image, cells.spacing_um, name=name) for image, name in zip(images, ("gridrec", "paganin"), strict=True)
     )
-    return io.Example(labels.name, (gridrec, paganin), cells, codes), {"labels": labels.name, **wanted}
+    highest = max(int(cells.data[plane].max()) for plane in range(cells.shape[0]))
+    return io.Example(labels.name, (gridrec, paganin), cells, codes), {"labels": labels.name, **wanted}, highest
