@@ -123,6 +123,16 @@ def law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole(method: Represent
         assert found(labels, truth) == 1 or not truth.any(), name
 
 
+def law_12_a_mirrored_output_says_the_mirrored_cells(method: Representation, ndim: int) -> None:
+    truth = crowd(ndim, side=40)
+    for axes in ((0,), (ndim - 1,), tuple(range(ndim))):
+        mirrored = method.mirror(method.encode(truth), axes)
+        again = method.encode(np.ascontiguousarray(np.flip(truth, axes)))
+        # Where two ways are equally long, a scan from the other side may take the other one.
+        assert np.abs(mirrored - again).mean() < 0.05 * np.abs(again).mean()
+        assert np.array_equal(method.mirror(mirrored, axes), method.encode(truth))
+
+
 LAWS = [law for name, law in globals().items() if name.startswith("law_")]
 
 

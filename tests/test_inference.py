@@ -48,6 +48,9 @@ class Pieces(Representation):
     def activate(self, output_BCS):
         return output_BCS
 
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
     def decode(self, output_CS):
         found = output_CS[0] > 0.5
         if self.corner:
@@ -98,6 +101,36 @@ def models(untrained):
 
 
 # ----------------------------------------------------------------------------------------------------------------- tiles
+
+
+class Lopsided(Same):
+    """A network that sees one voxel to the side along the last axis, and says that cells lie towards its end."""
+
+    def __init__(self, ndim):
+        super().__init__(ndim)
+        self.network = replace(self.network, outputs=1 + ndim)
+
+    def forward(self, image_BCS):
+        image = super().forward(image_BCS)
+        shifted = torch.roll(image, 1, dims=-1)
+        return torch.cat([shifted, *[torch.ones_like(image)] * (image.ndim - 2)], dim=1)
+
+
+@pytest.mark.parametrize("shape", [(24, 40), (12, 17, 24)])  # one side is not a multiple of the stride
+def test_what_a_network_says_of_one_side_only_is_undone_by_mirrors(shape, float32):
+    model = Model("lopsided", Lopsided(len(shape)), Flows(), 1.0)
+    array = picture(*shape)
+    straight, mirrored = predicted(model, array), predicted(model, array, mirror=True)
+    assert np.abs(straight[1:] - np.tanh(1)).max() < 1e-3
+    assert np.abs(mirrored[1:]).max() < 1e-3  # as often one way as the other
+    inner = (..., slice(1, 8))  # what a roll carries round, and padding, lies outside
+    sigmoid = (1 / (1 + np.exp(-np.roll(array, 1, -1)[inner])) + 1 / (1 + np.exp(-np.roll(array, -1, -1)[inner]))) / 2
+    np.testing.assert_allclose(mirrored[0][inner], sigmoid, atol=2e-3)
+
+
+def test_a_network_that_sees_alike_from_all_sides_needs_no_mirrors(float32):
+    array = picture(12, 17, 24)
+    np.testing.assert_allclose(predicted(same(3), array, mirror=True), predicted(same(3), array), atol=4e-3)
 
 
 @settings(max_examples=150, deadline=None)

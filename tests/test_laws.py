@@ -84,6 +84,12 @@ class FlowBeyondCells(Flows):
 
 
 @dataclass(frozen=True)
+class FlowOnlyFlipped(Flows):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
 class WritesToItsInput(Flows):
     def encode(self, labels_S):
         labels_S[labels_S > 1] = 1
@@ -100,6 +106,7 @@ PLANTED = [
     (ForgottenSigmoid, laws.law_6_minimising_the_loss_returns_the_labels),
     (FlowBeyondCells, laws.law_7_no_cells_in_no_cells_out),
     (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
+    (FlowOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
 ]
 
 

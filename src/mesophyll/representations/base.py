@@ -55,5 +55,12 @@ class Representation(ABC):
         """Bring a raw output to the scale of `encode`."""
 
     @abstractmethod
+    def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return what an activated output is when space is mirrored along some of the axes S, numbered from 0.
+
+        Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`.
+        """
+
+    @abstractmethod
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Turn an activated output into labels, shape S, int32, numbered 1, 2, 3, ...; a tensor is worked on where it lies."""

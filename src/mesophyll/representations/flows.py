@@ -115,6 +115,12 @@ class Flows(Representation):
         """Sigmoid for the foreground, tanh for the flow."""
         return torch.cat([torch.sigmoid(output_BCS[:, :1]), torch.tanh(output_BCS[:, 1:])], dim=1)
 
+    def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
+        """Flip all channels; the flow along each flipped axis changes its sign."""
+        mirrored = np.flip(output_CS, tuple(1 + axis for axis in axes)).copy()
+        mirrored[[1 + axis for axis in axes]] *= -1
+        return mirrored
+
     @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Follow the flow and gather what ends together. A tensor is followed on its own device."""
