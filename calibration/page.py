@@ -21,15 +21,26 @@ _FEW = "5 % of one section's depth hold a few gaps only."
 _JAGGED = "Hand labels have no gap thinner than a few pixels; a phantom's wedge closes to nothing."
 _VEIN = "A large vein fills the right of the real section and leaves little spongy tissue."
 
+_DARKER = "Phantoms are drawn darker than this scan: air by 5 grey in gridrec and 12 in Paganin, cells by 2 and 7."
+_INWARD = "The phantom's gridrec rises about 0.2 µm farther inside the cell than the real one."
+
 EXPLAINED = {
+    "plateaus (grey): air": _DARKER,
     "plateaus (grey): surround": "The phantoms' brightness and medium are drawn; the real one is one scan.",
     "edge (grey, places from the half-way of Paganin): half-way": _HAND,
+    "edge (grey, places from the half-way of Paganin): gridrec at -": _DARKER,
+    "edge (grey, places from the half-way of Paganin): gridrec at +": _INWARD,
+    "edge (grey, places from the half-way of Paganin): bright rim inside": _INWARD,
+    "edge (grey, places from the half-way of Paganin): Paganin at": _DARKER,
+    "edge (grey, places from the half-way of Paganin): dark rim of": _DARKER,
     "edge (grey, places from the half-way of Paganin)": _SOFT,
     "inside cells (grey): noise sd, gridrec": _STREAKS,
     "inside cells (grey): correlation": _STREAKS,
     "walls (grey above both sides): epidermis": _POCKETS,
     "walls (grey above both sides): sheath, Paganin, null": "Phantom walls leave hardly a dark line there.",
+    "walls (grey above both sides): sheath, Paganin": "Walls of phantom sheaths are all there; some real ones cannot be seen.",
     "walls (grey above both sides): mesophyll, Paganin, null": "Real cells have streaks, dark ones too.",
+    "porosity: palisade half": "Gaps between phantom columns begin too far below their tops.",
     "porosity: depth": _FEW,
     "porosity: spongy half": _VEIN,
     "thickness": _VARIETY,
