@@ -51,6 +51,7 @@ LIMITS = {
     "leaf-3d": """
 Taught by synthetic leaves alone; the figures of one species (grape) were measured, those of all others are from reviews and
 textbooks. Voxels from 0.1625 to about 1 µm; in coarser ones the thin cells are lost.
+Cells under 110 µm³ (400 voxels) are dropped as splinters; `decoding = {min_size_vox = 100}` in a plan keeps them.
 """,
     "leaf-2d": """
 Taught by synthetic leaves alone: two kinds, both after one species (grape), before the phantom had stomata, crystals, branching
