@@ -20,7 +20,7 @@ _VARIETY = "Phantoms are drawn from 110 to 160 µm, the variety of leaves; the r
 _FEW = "5 % of one section's depth hold a few gaps only."
 _JAGGED = "Hand labels have no gap thinner than a few pixels; a phantom's wedge closes to nothing."
 _VEIN = "A large vein fills the right of the real section and leaves little spongy tissue."
-
+_TOPS = "The tops of phantom columns hold too few pores: several count as one body."
 _DARKER = "Phantoms are drawn darker than this scan: air by 5 grey in gridrec and 12 in Paganin, cells by 2 and 7."
 _INWARD = "The phantom's gridrec rises about 0.2 µm farther inside the cell than the real one."
 
@@ -28,8 +28,9 @@ EXPLAINED = {
     "plateaus (grey): air": _DARKER,
     "plateaus (grey): surround": "The phantoms' brightness and medium are drawn; the real one is one scan.",
     "edge (grey, places from the half-way of Paganin): half-way": _HAND,
-    "edge (grey, places from the half-way of Paganin): gridrec at -": _DARKER,
-    "edge (grey, places from the half-way of Paganin): gridrec at +": _INWARD,
+    "edge (grey, places from the half-way of Paganin): gridrec at +0": _INWARD,
+    "edge (grey, places from the half-way of Paganin): gridrec at +1": _INWARD,
+    "edge (grey, places from the half-way of Paganin): gridrec at": _DARKER,
     "edge (grey, places from the half-way of Paganin): bright rim inside": _INWARD,
     "edge (grey, places from the half-way of Paganin): Paganin at": _DARKER,
     "edge (grey, places from the half-way of Paganin): dark rim of": _DARKER,
@@ -48,10 +49,11 @@ EXPLAINED = {
     "chords: air along x, palisade half": _JAGGED,
     "chords: air along y, spongy half": _VEIN,
     "chords: air along x, spongy half": _VEIN,
+    "chords: cells along x, palisade half": _TOPS,
     "chords: cells along x, spongy half": "Real cells have small corners and cusps that phantoms lack.",
     "chords: cells along y, spongy half": "Real cells have small corners and cusps that phantoms lack.",
     "chords: cells along y, palisade half": "Real columns lean and have pores along them: a straight line leaves them sooner.",
-    "local thickness: cells, palisade half": "The tops of phantom columns hold too few pores: several count as one body.",
+    "local thickness: cells, palisade half": _TOPS,
     "local thickness: cells, spongy half": "Compact cells around the real vein's extension have no gaps between them.",
 }
 """Why a figure may lie outside, by the beginning of ``group: figure``, the first that fits; written by a person who looked."""
