@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -198,7 +199,8 @@ def predict(
     with torch.inference_mode(), torch.autocast(where.type, precision, enabled=precision != torch.float32):
         for region, ramps in track(list(_tiles(image.shape, side, plan.overlap)), "looking for walls", progress):
             tile = image.read(region)
-            activated = sum(look(tile, axes) for axes in mirrors) / np.float32(len(mirrors))
+            activated = reduce(np.add, (look(tile, axes) for axes in mirrors))
+            activated /= len(mirrors)
             for axis, ramp in enumerate(ramps, start=1):
                 activated *= ramp.reshape([-1 if other == axis else 1 for other in range(activated.ndim)])
             outputs[(slice(None), *region)] += activated.astype(np.float16)
