@@ -14,7 +14,7 @@ PACKAGE = "mesophyll"
 FLOORS: dict[str, set[str]] = {
     "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume", "scratch"},
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
-    "second": {"device", "model", "patches", "nursery"},
+    "second": {"device", "model", "patches", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference"},
     "fourth": {"report"},
     "roof": {"cli", "__main__"},
@@ -29,13 +29,14 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "traits": {"io"},
     "patches": {"model"},
+    "cellpose": {"model"},
     "nursery": {"model", "patches"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
     "__main__": {"cli"},
 }
 
-TORCH = {"representations", "network", "device", "model", "lesson", "training", "inference"}
+TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference"}
 """Rooms that may import torch, and what imports it."""
 
 BRINGS_TORCH = {"torch", "lightning", "safetensors"}

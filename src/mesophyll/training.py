@@ -17,7 +17,7 @@ from mesophyll.device import Device, pick
 from mesophyll.errors import FileError, ModelError, VolumeError
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Image, Model, find, make_folder, save
-from mesophyll.network import Network, ResidualUNet
+from mesophyll.network import Architecture, Built, Network
 from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
 from mesophyll.patches import InTurn, Shelf, Source, Supply
 from mesophyll.plan import TrainingPlan
@@ -96,7 +96,7 @@ def _supplies(examples: Sequence[Example], plan: TrainingPlan) -> tuple[Supply, 
     return InTurn([Shelf(scans), Nursery(plan.leaves, plan.spacing_um, plan.intensity)]), Shelf(held)
 
 
-def _begin(network: Network, start: str) -> ResidualUNet:
+def _begin(network: Architecture, start: str) -> Built:
     """Return the network to teach: new, or as ``start`` left it."""
     if not start:
         return network.build()

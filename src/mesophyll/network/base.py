@@ -1,0 +1,54 @@
+"""What a model asks of an architecture, whichever it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+__all__ = ["Architecture", "Built", "Tiles"]
+
+Tiles = Literal["even", "cellpose"]
+"""How an image is cut into tiles, see `mesophyll.tiling.TILINGS`."""
+
+
+@dataclass(frozen=True)
+class Architecture(ABC):
+    """What a network is made from: a value that stands in ``model.json``.
+
+    Parameters
+    ----------
+    ndim
+        2 or 3 spatial axes.
+    inputs, outputs
+        Numbers of channels.
+    """
+
+    ndim: Literal[2, 3]
+    inputs: int
+    outputs: int
+
+    tiles: ClassVar[Tiles] = "even"
+    """How images are cut into tiles for it, unless a plan says otherwise."""
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """The side of an input must be a multiple of this."""
+
+    @abstractmethod
+    def build(self) -> Built:
+        """Return the network with fresh weights from torch's global generator."""
+
+
+class Built(nn.Module, ABC):
+    """A network with weights: image (B, C, *S) to raw output (B, C, *S), before any activation."""
+
+    network: Architecture
+
+    @abstractmethod
+    def forward(self, image_BCS: torch.Tensor) -> torch.Tensor:
+        """Return the raw output; every side of S is a multiple of ``network.stride``."""
