@@ -24,6 +24,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
+    "tissues": {"errors"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},

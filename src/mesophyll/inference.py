@@ -28,7 +28,7 @@ from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.scratch import check_room, mapped
 from mesophyll.stitching import agreements, merge
-from mesophyll.volume import Resampled, Volume, check_spacing
+from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
 
 __all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
 
@@ -95,6 +95,7 @@ def segment(
     array: ArrayLike,
     *,
     spacing_um: float | tuple[float, ...],
+    tissue: ArrayLike | None = None,
     model: str | Path | Model | None = None,
     device: Device = "auto",
     progress: Progress = silent,
@@ -107,6 +108,8 @@ def segment(
         Grey values, shape (Y, X) or (Z, Y, X).
     spacing_um
         Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
+    tissue
+        Codes of `mesophyll.tissues`, shape as the scan, for a model that reads them.
     model
         A shipped model's name, a folder, or a `Model`; by default the shipped one for the number of axes.
     device
@@ -123,22 +126,28 @@ def segment(
     volume = Volume(data, check_spacing(spacing_um, data.ndim), name="the array")
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         plan = SegmentationPlan(device=device)
-        return segment_volume(volume, model, scratch=Path(scratch), plan=plan, progress=progress).read().copy()
+        codes = None if tissue is None else replace(volume, data=np.asarray(tissue), name="the tissue map")
+        found = segment_volume(volume, model, tissue=codes, scratch=Path(scratch), plan=plan, progress=progress)
+        return found.read().copy()
 
 
 def segment_volume(
     volume: Volume,
     model: str | Path | Model | None = None,
     *,
+    tissue: Volume | None = None,
     scratch: Path,
     plan: SegmentationPlan | None = None,
     progress: Progress = silent,
 ) -> Volume:
-    """Find the cells of a scan of any size; the labels returned are lazy and live as long as the scratch folder."""
+    """Find the cells of a scan of any size; the labels returned are lazy and live as long as the scratch folder.
+
+    ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, for a model that reads them.
+    """
     plan = plan or SegmentationPlan()
     model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = model.prepare(volume)
+    image = model.prepare(volume, tissue)
     check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
     image = _staged(image, scratch, progress)
     outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
@@ -152,20 +161,27 @@ def segment_volume(
 
 
 def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
-    """Copy a scan that lies in files into one plain file, at the model's spacing.
+    """Copy what lies in files into plain files, at the model's spacing.
 
     Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
     """
-    data = image.volume.data
+    scan = replace(image.volume, data=_copied(image.volume.data, scratch / "scan.npy", "reading the scan", progress))
+    if image.tissue is None:
+        return replace(image, volume=scan)
+    tissue = _copied(image.tissue, scratch / "tissue.npy", "reading the tissue map", progress)
+    return replace(image, volume=scan, tissue=tissue)
+
+
+def _copied(data: LazyArray, path: Path, task: str, progress: Progress) -> LazyArray:
     if isinstance(data, np.ndarray):
-        return image
-    copy = mapped(scratch / "scan.npy", image.shape, data.dtype)
+        return data
+    copy = mapped(path, data.shape, data.dtype)
     source = data.source.shape if isinstance(data, Resampled) else data.shape
-    rows = max(_STAGED_VOXELS * image.shape[0] // math.prod(source), 1)
-    slabs = [slice(start, min(start + rows, image.shape[0])) for start in range(0, image.shape[0], rows)]
-    for slab in track(slabs, "reading the scan", progress):
-        copy[slab] = data[(slab, *(slice(0, length) for length in image.shape[1:]))]
-    return replace(image, volume=replace(image.volume, data=copy))
+    rows = max(_STAGED_VOXELS * data.shape[0] // math.prod(source), 1)
+    slabs = [slice(start, min(start + rows, data.shape[0])) for start in range(0, data.shape[0], rows)]
+    for slab in track(slabs, task, progress):
+        copy[slab] = data[(slab, *(slice(0, length) for length in data.shape[1:]))]
+    return copy
 
 
 def predict(

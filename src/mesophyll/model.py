@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import torch
 from numpy.typing import NDArray
 
 from mesophyll.blocks import Region
-from mesophyll.errors import FileError, MesophyllError, ModelError, SettingsError, VolumeError
+from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, SettingsError, VolumeError
 from mesophyll.io import replacing
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
-from mesophyll.volume import Spacing, Volume, check_spacing, resample
+from mesophyll.tissues import TISSUE_CHANNELS, TissueInput, as_channels
+from mesophyll.volume import LazyArray, Spacing, Volume, check_spacing, resample
 
 __all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "find", "load", "make_folder", "save", "shipped"]
 
@@ -83,18 +84,37 @@ class Intensity:
 
 @dataclass(frozen=True)
 class Image:
-    """A scan as a model reads it: at the model's spacing, in the model's range. Lazy."""
+    """A scan as a model reads it: at the model's spacing, in the model's range. Lazy.
+
+    Parameters
+    ----------
+    volume
+        The scan at the model's spacing.
+    low, high, clip
+        Grey values that become 0 and 1, and the range to which what lies beyond is clipped.
+    tissue
+        Codes of `mesophyll.tissues`, shape as the scan, where the model reads them.
+    tissue_input
+        How it reads them.
+    """
 
     volume: Volume
     low: float
     high: float
     clip: tuple[float, float] | None
+    tissue: LazyArray | None = None
+    tissue_input: TissueInput = "none"
 
     @classmethod
     def of(cls, volume: Volume, spacing_um: float, intensity: Intensity) -> Image:
         """Look at a scan at cubic voxels of ``spacing_um``."""
         seen = resample(volume, (spacing_um,) * volume.ndim)
         return cls(seen, *intensity.measure(volume), intensity.clip)
+
+    def beside(self, tissue: Volume, how: TissueInput) -> Image:
+        """Return the image with the tissue map of the same scan as further channels."""
+        codes = resample(tissue, self.volume.known_spacing_um, labels=True)
+        return replace(self, tissue=codes.data, tissue_input=how)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -105,8 +125,11 @@ class Image:
         """Return a region, shape (C, *S), float32."""
         grey = np.asarray(self.volume.data[region]).astype(np.float32)
         _check_finite(grey, self.volume.name)
-        seen: NDArray[np.float32] = (grey - self.low) / (self.high - self.low)
-        return seen[None] if self.clip is None else np.clip(seen, *self.clip)[None]
+        seen: NDArray[np.float32] = ((grey - self.low) / (self.high - self.low))[None]
+        seen = seen if self.clip is None else np.clip(seen, *self.clip)
+        if self.tissue is None:
+            return seen
+        return np.concatenate([seen, as_channels(np.asarray(self.tissue[region]), self.tissue_input)])
 
 
 def _check_finite(grey: NDArray[np.float32], name: str) -> None:
@@ -139,6 +162,8 @@ class Model:
         How it was made: version, plan, data, seeds, scores, limits.
     checksum
         SHA-256 of the weights' file that it was loaded from; empty where there is none.
+    tissue
+        How the network sees a tissue map that comes with the scan.
     """
 
     name: str
@@ -148,16 +173,18 @@ class Model:
     intensity: Intensity = field(default_factory=Intensity)
     card: Mapping[str, Any] = field(default_factory=dict)
     checksum: str = ""
+    tissue: TissueInput = "none"
 
     @property
     def network(self) -> Architecture:
         """What the module was made from."""
         return self.module.network
 
-    def prepare(self, volume: Volume) -> Image:
-        """Return the scan as the network reads it, lazily; a `ModelError` or `VolumeError` where it does not suit."""
+    def prepare(self, volume: Volume, tissue: Volume | None = None) -> Image:
+        """Return the scan as the network reads it, lazily; an error that says why where it does not suit."""
         self._check_axes(volume)
         self._check_spacing(volume.known_spacing_um)
+        self._check_tissue(tissue)
         image = Image.of(volume, self.spacing_um, self.intensity)
         if min(image.shape) < MIN_SIDE:
             raise VolumeError(
@@ -165,7 +192,13 @@ class Model:
                 f"the model {self.name} needs at least {MIN_SIDE} along each axis",
                 "pass a larger piece of the scan, or check --spacing",
             )
-        return image
+        return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
+
+    def _check_tissue(self, tissue: Volume | None) -> None:
+        if (tissue is not None) != (self.tissue != "none"):
+            met, remedy = ("a tissue map", "leave --tissue out") if tissue else ("no tissue map", "pass --tissue FILE")
+            rule = "reads none" if self.tissue == "none" else "reads one beside the scan"
+            raise ModelError(f"{met} is given", f"the model {self.name} {rule}", f"{remedy}, or another model")
 
     def _check_axes(self, volume: Volume) -> None:
         if volume.ndim != self.network.ndim:
@@ -182,6 +215,17 @@ class Model:
                 f"the model {self.name} knows voxels of {self.spacing_um:g} µm and takes up to {MAX_ENLARGEMENT:g} times that",
                 "scan finer, or check --spacing",
             )
+
+
+def _like(tissue: Volume, scan: Volume) -> Volume:
+    """Return a tissue map that lies on the scan's own grid of voxels."""
+    if tissue.shape != scan.shape:
+        raise LabelsError(
+            f"{tissue.name} has the shape {tissue.shape}, {scan.name} {scan.shape}",
+            "a tissue map shows the same voxels as its scan",
+            "crop or resample it to the scan",
+        )
+    return replace(tissue, spacing_um=scan.spacing_um)
 
 
 def save(model: Model, folder: Path, *, exact: bool = False) -> None:
@@ -202,6 +246,7 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
         "representation": to_table(model.representation),
         "spacing_um": model.spacing_um,
         "intensity": to_dict(model.intensity),
+        "tissue": model.tissue,
         "weights_sha256": _checksum(Path(folder) / WEIGHTS),
         "card": dict(model.card),
     }
@@ -241,6 +286,9 @@ def load(folder: Path) -> Model:
         representation = from_table(about["representation"])
         if network.outputs != representation.channels(network.ndim):
             raise ValueError(f"{network.outputs} outputs do not fit the representation")
+        tissue = about.get("tissue", "none")  # models older than tissue maps as an input do not say
+        if not network.reads(1 + TISSUE_CHANNELS[tissue]):
+            raise ValueError(f"{network.inputs} inputs do not fit tissue = {tissue!r}")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
@@ -254,6 +302,7 @@ def load(folder: Path) -> Model:
             intensity,
             dict(about["card"]),
             about["weights_sha256"],
+            tissue,
         )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None

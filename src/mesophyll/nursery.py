@@ -15,6 +15,7 @@ from mesophyll import phantom
 from mesophyll.errors import SettingsError
 from mesophyll.model import Image, Intensity
 from mesophyll.patches import Source
+from mesophyll.tissues import TissueInput
 from mesophyll.volume import Volume
 
 __all__ = ["FIRST_SEED", "JUDGE_SEED", "Leaves", "Nursery", "specimen"]
@@ -56,13 +57,18 @@ class Leaves:
             )
 
 
-def specimen(kind: str, seed: int, leaves: Leaves, spacing_um: float, intensity: Intensity) -> Source:
+def specimen(
+    kind: str, seed: int, leaves: Leaves, spacing_um: float, intensity: Intensity, tissue: TissueInput = "none"
+) -> Source:
     """Grow one leaf, as patches are cut from it."""
     leaf = phantom.make(seed, shape=leaves.shape, spacing_um=spacing_um, kind=kind)
     images = (
         Image.of(Volume(scan, leaf.spacing_um, name=f"{kind} {seed}"), spacing_um, intensity)
         for scan in (leaf.gridrec, leaf.paganin)
     )
+    if tissue != "none":
+        codes = Volume(leaf.tissue, leaf.spacing_um, name=f"tissue of {kind} {seed}")
+        images = (image.beside(codes, tissue) for image in images)
     everywhere = tuple(slice(0, length) for length in leaves.shape)
     return Source(f"{kind}-{seed}", tuple(images), leaf.labels, everywhere)
 
@@ -78,10 +84,12 @@ class Nursery:
         The cubic voxel that the model works at.
     intensity
         How grey values are brought to one range.
+    tissue
+        How the model sees the tissue map.
     """
 
-    def __init__(self, leaves: Leaves, spacing_um: float, intensity: Intensity) -> None:
-        self.leaves, self.spacing_um, self.intensity = leaves, spacing_um, intensity
+    def __init__(self, leaves: Leaves, spacing_um: float, intensity: Intensity, tissue: TissueInput = "none") -> None:
+        self.leaves, self.spacing_um, self.intensity, self.tissue = leaves, spacing_um, intensity, tissue
         self._growing: dict[int, Future[Source]] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="nursery")
         self._lock = threading.Lock()
@@ -105,6 +113,6 @@ class Nursery:
         if index not in self._growing:
             kind = self.leaves.kinds[index % len(self.leaves.kinds)]
             self._growing[index] = self._pool.submit(
-                specimen, kind, FIRST_SEED + index, self.leaves, self.spacing_um, self.intensity
+                specimen, kind, FIRST_SEED + index, self.leaves, self.spacing_um, self.intensity, self.tissue
             )
         return self._growing[index]

@@ -99,7 +99,7 @@ class InTurn:
 
 @dataclass(frozen=True)
 class Patch:
-    """An image (C, *S) in the model's range and its labels (S), both with a margin of voxels on every side."""
+    """An image (C, *S), grey values in the model's range first, and its labels (S), with a margin on every side."""
 
     image_CS: NDArray[np.float32]
     labels_S: Labels
@@ -179,10 +179,10 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
         axis if side == 1 else slice(axis.start - margin, axis.stop + margin)
         for axis, side in zip(region, sides, strict=True)
     )
-    grey = _read_padded(lambda inside: image.read(inside)[0], wide, image.shape, mode="reflect")
+    seen = _read_padded(image.read, wide, image.shape, mode="reflect")
     labels = _read_padded(lambda inside: _read_labels(source, inside), wide, image.shape, constant_values=UNKNOWN)
-    grey, labels = grey.squeeze(flat), labels.squeeze(flat)
-    return Patch(grey[None], split_pieces(labels) if flat else labels, margin)
+    seen, labels = seen.squeeze(tuple(1 + axis for axis in flat)), labels.squeeze(flat)
+    return Patch(seen, split_pieces(labels) if flat else labels, margin)
 
 
 def _read_labels(source: Source, region: Region) -> Labels:
@@ -203,10 +203,11 @@ def _cut(region: Region, shape: tuple[int, ...]) -> Region:
 
 
 def _read_padded(read: Any, region: Region, shape: tuple[int, ...], **padding: Any) -> NDArray[Any]:
-    """Read a region that may reach beyond the array."""
+    """Read a region that may reach beyond the array; channels, if there are any, come first."""
     inside = _cut(region, shape)
     widths = [(cut.start - axis.start, axis.stop - cut.stop) for axis, cut in zip(region, inside, strict=True)]
-    return np.pad(read(inside), widths, **({"mode": "constant"} | padding))
+    found = read(inside)
+    return np.pad(found, [(0, 0)] * (found.ndim - len(widths)) + widths, **({"mode": "constant"} | padding))
 
 
 def augment(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
@@ -215,7 +216,8 @@ def augment(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
         patch = _mirror(patch, rng)
     if rng.random() < how.turn:
         patch = _turn(patch, how.zoom, rng)
-    return replace(patch, image_CS=_regrey(patch.image_CS, how, rng))
+    regreyed = _regrey(patch.image_CS[:1], how, rng)
+    return replace(patch, image_CS=np.concatenate([regreyed, patch.image_CS[1:]]))
 
 
 def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
@@ -237,7 +239,10 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
     centre = (np.array(patch.labels_S.shape) - 1) / 2
     offset = centre - matrix @ centre
     labels = ndimage.affine_transform(patch.labels_S, matrix, offset, order=0, mode="constant", cval=UNKNOWN)
-    image = [ndimage.affine_transform(channel, matrix, offset, order=1, mode="reflect") for channel in patch.image_CS]
+    image = [
+        ndimage.affine_transform(channel, matrix, offset, order=0 if place else 1, mode="reflect")
+        for place, channel in enumerate(patch.image_CS)  # tissues, after the grey values, have no values in between
+    ]
     return replace(patch, image_CS=np.stack(image), labels_S=labels)
 
 

@@ -10,6 +10,7 @@ from mesophyll.model import Intensity
 from mesophyll.network import Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
+from mesophyll.tissues import TissueInput
 
 __all__ = ["TrainingPlan"]
 
@@ -45,6 +46,9 @@ class TrainingPlan:
         The cubic voxel that the model works at.
     intensity
         How grey values are brought to one range.
+    tissue
+        How the model sees the tissue map beside the scan: not at all (``none``), as one channel of codes (``codes``, as in
+        the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it is used.
     leaves
         Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation
@@ -57,9 +61,12 @@ class TrainingPlan:
         An epoch is so many steps; checkpoints and validation come at its end.
     validation_patches
         Drawn once, from scans (or ends of scans) that are never trained on.
+    split
+        ``guarded``: what is validated on shares no voxel with what is learnt. ``leaking``: both are drawn from the same scans,
+        as in the report; its validation loss tells nothing about other leaves.
     held_out
-        The share that is kept for validation: whole scans where the share makes at least one, otherwise the end of each scan
-        along its first axis, parted from the rest by a guard of a patch's side.
+        The share that is kept for validation in a guarded split: whole scans where the share makes at least one, otherwise
+        the end of each scan along its first axis, parted from the rest by a guard of a patch's side.
     rate, weight_decay
         Of AdamW.
     schedule
@@ -80,6 +87,7 @@ class TrainingPlan:
     start: str = ""
     spacing_um: float = 0.65
     intensity: Intensity = field(default_factory=Intensity)
+    tissue: TissueInput = "none"
     leaves: Leaves = field(default_factory=Leaves)
     augmentation: Augmentation = field(default_factory=Augmentation)
     patch: int = 64
@@ -88,6 +96,7 @@ class TrainingPlan:
     epochs: int = 30
     steps: int = 100
     validation_patches: int = 16
+    split: Literal["guarded", "leaking"] = "guarded"
     held_out: float = 0.15
     rate: float = 1e-3
     weight_decay: float = 1e-4

@@ -24,6 +24,7 @@ from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table
 from mesophyll.settings import to_dict
+from mesophyll.tissues import TISSUE_CHANNELS
 from mesophyll.volume import Volume, resample
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def train(
     representation = from_table(plan.representation)
     learn, judge = _supplies(examples, plan)
     torch.manual_seed(plan.seed)
-    network = Network(plan.ndim, 1, representation.channels(plan.ndim), plan.size, plan.levels)
+    network = Network(
+        plan.ndim, 1 + TISSUE_CHANNELS[plan.tissue], representation.channels(plan.ndim), plan.size, plan.levels
+    )
     lesson = Lesson(_begin(network, plan.start), representation, plan, learn, judge)
     make_folder(folder)
     start = time.monotonic()
@@ -78,22 +81,22 @@ def train(
         "validation": {"data": judge.names, "loss": loss},
         "seconds": round(time.monotonic() - start),
     }
-    model = Model(Path(folder).resolve().name, module, representation, plan.spacing_um, plan.intensity, card)
+    name = Path(folder).resolve().name
+    model = Model(name, module, representation, plan.spacing_um, plan.intensity, card, tissue=plan.tissue)
     save(model, folder)
     return model
 
 
 def _supplies(examples: Sequence[Example], plan: TrainingPlan) -> tuple[Supply, Supply]:
     """Return what is learnt from and what is judged by: scans, leaves that are grown, or both in turn."""
-    kinds = plan.leaves.kinds
+    kinds, seen = plan.leaves.kinds, (plan.leaves, plan.spacing_um, plan.intensity, plan.tissue)
     if kinds and not examples:
-        judge = [specimen(kind, JUDGE_SEED, plan.leaves, plan.spacing_um, plan.intensity) for kind in kinds]
-        return Nursery(plan.leaves, plan.spacing_um, plan.intensity), Shelf(judge)
+        return Nursery(*seen), Shelf([specimen(kind, JUDGE_SEED, *seen) for kind in kinds])
     room = Room(HELD_BYTES)
     scans, held = split([_source(example, plan, room) for example in examples], plan)
     if not kinds:
         return Shelf(scans), Shelf(held)
-    return InTurn([Shelf(scans), Nursery(plan.leaves, plan.spacing_um, plan.intensity)]), Shelf(held)
+    return InTurn([Shelf(scans), Nursery(*seen)]), Shelf(held)
 
 
 def _begin(network: Architecture, start: str) -> Built:
@@ -142,18 +145,36 @@ def _source(example: Example, plan: TrainingPlan, room: Room) -> Source:
             "pass volumes, or set ndim = 2",
         )
     images = tuple(Image.of(room.hold(scan), plan.spacing_um, plan.intensity) for scan in example.scans)
+    if plan.tissue != "none":
+        tissue = room.hold(_tissue_of(example))
+        images = tuple(image.beside(tissue, plan.tissue) for image in images)
     labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, labels=True)
     return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
 
 
+def _tissue_of(example: Example) -> Volume:
+    if example.tissue is None:
+        raise VolumeError(
+            f"{example.name} holds no tissue map",
+            "a plan whose tissue is not none learns from scans with one",
+            "add tissue.tif to the folder, or leave tissue out of the plan",
+        )
+    return example.tissue
+
+
 def split(sources: Sequence[Source], plan: TrainingPlan) -> tuple[list[Source], list[Source]]:
-    """Part what is learnt from what is only judged on; the two share no voxel, nor does a patch of one see the other."""
+    """Part what is learnt from what is only judged on.
+
+    In a guarded split the two share no voxel, nor does a patch of one see the other; in a leaking one they are the same.
+    """
     if not sources:
         raise VolumeError(
             "there is nothing to train on",
             "training needs scans with labels, or kinds of leaves to grow",
             "pass at least one folder, or set kinds under [leaves] in the plan",
         )
+    if plan.split == "leaking":
+        return list(sources), list(sources)
     whole = min(round(plan.held_out * len(sources)), len(sources) - 1)
     if whole:
         return list(sources[:-whole]), list(sources[-whole:])

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
     verb(app, segment, examples=examples)
 
 
-def segment(
+def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     scan: Annotated[
         Path, typer.Argument(metavar="SCAN", help="A scan in any readable format, or a folder of slices; 2D or 3D.")
     ],
@@ -59,6 +59,10 @@ def segment(
         ),
     ] = None,
     spacing: Spacing = None,
+    tissue: Annotated[
+        Path | None,
+        typer.Option("--tissue", metavar="FILE", help="A tissue map of the same shape, for a model that reads one."),
+    ] = None,
     device: DeviceOption = None,
     plan: PlanFile = None,
 ) -> None:
@@ -72,10 +76,11 @@ def segment(
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
     how = _plan(plan, device)
     chosen = find(model or DEFAULT_MODELS[volume.ndim])
+    codes = None if tissue is None else io.read(tissue, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress:
-            labels = segment_volume(volume, chosen, scratch=scratch, plan=how, progress=progress)
+            labels = segment_volume(volume, chosen, tissue=codes, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(labels.data), time.monotonic() - start
         notes = _provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
         with busy("writing"):

@@ -12,14 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.evaluation.base import THRESHOLDS, Overlaps, compare
+from mesophyll.evaluation.fates import Fates, trace
 from mesophyll.evaluation.intervals import ap_intervals
 from mesophyll.evaluation.matching import Found, matches, report_map
+from mesophyll.evaluation.paired import Difference, difference, mean_ap, pooled
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
 from mesophyll.evaluation.scores import Counts, Scores
 from mesophyll.tissues import name_of
 from mesophyll.volume import LazyArray
 
-__all__ = ["THRESHOLDS", "Counts", "Scores", "match"]
+__all__ = [
+    "THRESHOLDS",
+    "Counts",
+    "Difference",
+    "Fates",
+    "Scores",
+    "difference",
+    "fates",
+    "match",
+    "mean_ap",
+    "pooled",
+]
+
+
+def fates(labels: LazyArray, truth: LazyArray) -> Fates:
+    """Return what became of each true cell, for `mean_ap` and `difference`; arguments and errors are those of `match`."""
+    overlaps = compare(labels, truth)
+    return trace(overlaps, [matches(overlaps, threshold) for threshold in THRESHOLDS])
 
 
 def match(labels: LazyArray, truth: LazyArray, *, tissue: LazyArray | None = None) -> Scores:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.evaluation.base import THRESHOLDS, Overlaps
+from mesophyll.evaluation.fates import Fates, trace
 from mesophyll.evaluation.matching import Found
 
-__all__ = ["Interval", "ap_intervals"]
+__all__ = ["DRAWS", "QUANTILES", "SEED", "Interval", "ap_intervals"]
 
 Interval = tuple[float, float]
 """The lower and the upper end."""
@@ -34,12 +35,12 @@ def ap_intervals(overlaps: Overlaps, found: Sequence[Found]) -> tuple[Interval, 
     found
         The matching at each of `THRESHOLDS`.
     """
-    fates, counts = np.unique(_fates(overlaps, found), axis=0, return_counts=True)
+    kinds, counts = np.unique(_units(trace(overlaps, found)), axis=0, return_counts=True)
     units = int(counts.sum())
     if not units:
         return (1.0, 1.0), (1.0, 1.0)
     draws = np.random.default_rng(SEED).multinomial(units, counts / units, size=DRAWS)
-    hits, claims = np.split(draws @ fates, 2, axis=1)
+    hits, claims = np.split(draws @ kinds, 2, axis=1)
     ap = hits / np.maximum(claims, 1)
     return _ends(ap.mean(axis=1)), _ends(ap[:, THRESHOLDS.index(0.5)])
 
@@ -49,17 +50,7 @@ def _ends(values: NDArray[np.float64]) -> Interval:
     return float(low), float(high)
 
 
-def _fates(overlaps: Overlaps, found: Sequence[Found]) -> NDArray[np.int64]:
+def _units(fates: Fates) -> NDArray[np.int64]:
     """Return for each unit its true positives, then its TP + FP + FN, at each threshold: shape (units, 18)."""
-    unit_of_label = np.full(len(overlaps.labels), -1)
-    unit_of_label[found[0].row] = found[0].column
-    alone = np.flatnonzero(unit_of_label < 0)
-    unit_of_label[alone] = len(overlaps.truth) + np.arange(len(alone))
-    hits = np.zeros((len(overlaps.truth) + len(alone), len(found)), dtype=np.int64)
-    claims = np.zeros_like(hits)
-    claims[: len(overlaps.truth)] = 1
-    for place, pairs in enumerate(found):
-        hits[pairs.column, place] = 1
-        wrong = np.delete(unit_of_label, pairs.row)
-        claims[wrong, place] += 1  # a unit holds one prediction at most
-    return np.hstack([hits, claims])
+    alone = np.repeat([[0, 1]], len(THRESHOLDS), axis=1)  # 0 found, 1 claimed, at every threshold
+    return np.concatenate([np.hstack([fates.hits, fates.claims]), np.repeat(alone, len(fates.alone), axis=0)])

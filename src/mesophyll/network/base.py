@@ -39,6 +39,10 @@ class Architecture(ABC):
     def stride(self) -> int:
         """The side of an input must be a multiple of this."""
 
+    def reads(self, channels: int) -> bool:
+        """Tell whether it takes images of so many channels."""
+        return channels == self.inputs
+
     @abstractmethod
     def build(self) -> Built:
         """Return the network with fresh weights from torch's global generator."""

@@ -47,6 +47,10 @@ class CellposeNetwork(Architecture):
         """The side of an input must be a multiple of this."""
         return int(2 ** (len(_KERNELS) - 1))
 
+    def reads(self, channels: int) -> bool:
+        """Tell whether it takes images of so many channels: fewer than its own will do."""
+        return 1 <= channels <= self.inputs
+
     def build(self) -> CPNet:
         """Return the network with fresh weights from torch's global generator."""
         return CPNet(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from string import Template
 
 from mesophyll import evaluation, traits
 from mesophyll.errors import LabelsError
@@ -11,13 +10,11 @@ from mesophyll.io import Result, replacing
 from mesophyll.labels import check
 from mesophyll.notes import flat
 from mesophyll.progress import Progress, silent
-from mesophyll.report import numbers, sections
+from mesophyll.report import html, numbers, sections
 from mesophyll.report.slices import planes
 from mesophyll.volume import Volume
 
 __all__ = ["write"]
-
-_HERE = Path(__file__).parent
 
 
 def write(
@@ -59,21 +56,19 @@ def write(
     table = traits.measure(labels, spacing_um, tissue=codes, progress=progress)
     scores = None if truth is None else evaluation.match(labels, truth.read(), tissue=codes)
     summary = numbers.summarise(table, labels, spacing_um, codes)
-    parts = {
-        "title": sections.text(result.notes.get("scan", result.scan.name)),
-        "lead": sections.lead(numbers.in_words(summary), result.notes),
-        "figures": sections.figures(summary),
-        "slices": sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
-        "charts": sections.charts(summary),
-        "tissues": sections.tissues(summary),
-        "scores": "" if scores is None else sections.scores(scores),
-        "made": sections.made(flat(result.notes)),
-        "glossary": sections.glossary(summary),
-    }
-    page = Template((_HERE / "page.html").read_text(encoding="utf-8"))
-    css = (_HERE / "page.css").read_text(encoding="utf-8")
+    parts = [
+        sections.figures(summary),
+        sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
+        sections.charts(summary),
+        sections.tissues(summary),
+        "" if scores is None else sections.scores(scores),
+        sections.made(flat(result.notes)),
+        sections.glossary(summary),
+    ]
+    title = html.text(result.notes.get("scan", result.scan.name))
+    lead = sections.lead(numbers.in_words(summary), result.notes)
     with replacing(path) as partial:
-        partial.write_text(page.substitute(parts, css=css), encoding="utf-8")
+        partial.write_text(html.page(title, lead, "\n".join(parts)), encoding="utf-8")
 
 
 def _check_alike(result: Result) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesophyll.evaluation import THRESHOLDS, Scores
 from mesophyll.report.charts import histogram
+from mesophyll.report.html import cards, section, table, text
 from mesophyll.report.numbers import Summary, median, written
 from mesophyll.report.slices import Plane
 from mesophyll.traits import COLUMNS
 
-__all__ = ["charts", "figures", "glossary", "lead", "made", "scores", "slices", "text", "tissues"]
+__all__ = ["charts", "figures", "glossary", "lead", "made", "scores", "slices", "tissues"]
 
 _NAMES = {
     "volume_um3": "volume",
@@ -25,40 +25,12 @@ _NAMES = {
 """What the shown traits are called."""
 
 
-def text(words: Any) -> str:
-    """Escape words for HTML."""
-    return html.escape(str(words), quote=True)
-
-
 def lead(words: str, notes: Mapping[str, Any]) -> str:
     """Say what the page is about and, where the notes tell, which model found the cells, and when."""
     model, date = notes.get("model"), str(notes.get("date", ""))[:10]
     if not isinstance(model, Mapping) or "name" not in model:
         return text(words)
     return text(f"{words} Found by the model {model['name']}{f', {date}' if date else ''}.")
-
-
-def _section(name: str, title: str, note: str, body: str) -> str:
-    told = f"<p class='note'>{note}</p>" if note else ""
-    return f'<section id="{name}"><h2>{title}</h2>{told}{body}</section>'
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in rows[0])
-    lines = []
-    for row in rows:
-        first, *rest = (text(value) for value in row.values())
-        lines.append(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{value}</td>" for value in rest)}</tr>')
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-
-
-def _cards(cards: Sequence[tuple[str, str, str]]) -> str:
-    return '<dl class="cards">{}</dl>'.format(
-        "".join(
-            f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(note)}</small></dd></div>"
-            for name, value, note in cards
-        )
-    )
 
 
 def figures(summary: Summary) -> str:
@@ -70,7 +42,7 @@ def figures(summary: Summary) -> str:
         if summary.has_tissue
         else ("Outside cells", "air, and what is no cell")
     )
-    return _cards(
+    shown = cards(
         [
             ("Cells", f"{len(summary.table):,}", f"{len(whole):,} of them whole"),
             (f"Cells per {per}", written(summary.per_mm), "of the scan"),
@@ -80,6 +52,7 @@ def figures(summary: Summary) -> str:
             ("Cut by the border", f"{100 * summary.cut_share:.1f} %", "of the cells"),
         ]
     )
+    return f'<section id="figures" aria-label="Key figures">{shown}</section>'
 
 
 def slices(planes: Sequence[Plane]) -> str:
@@ -90,7 +63,7 @@ def slices(planes: Sequence[Plane]) -> str:
         for plane in planes
     )
     note = "Every cell has a colour of its own; beside it the scan alone."
-    return _section("slices", "Slices" if len(planes) > 1 else "Image", note, shown)
+    return section("slices", "Slices" if len(planes) > 1 else "Image", note, shown)
 
 
 def charts(summary: Summary) -> str:
@@ -105,7 +78,7 @@ def charts(summary: Summary) -> str:
         for name in summary.traits
     )
     note = f"{len(whole):,} whole cells; those that the scan's border cuts are counted above and left out here."
-    return _section("traits", "Distributions", note, f'<div class="charts">{drawn}</div>')
+    return section("traits", "Distributions", note, f'<div class="charts">{drawn}</div>')
 
 
 def tissues(summary: Summary) -> str:
@@ -121,7 +94,7 @@ def tissues(summary: Summary) -> str:
             for trait in summary.traits
         }
         rows.append(row)
-    return _section("tissues", "By tissue", "Medians of whole cells.", _table(rows))
+    return section("tissues", "By tissue", "Medians of whole cells.", table(rows))
 
 
 def scores(found: Scores) -> str:
@@ -129,7 +102,7 @@ def scores(found: Scores) -> str:
     counts = found.counts
     low, high = found.mean_ap_interval
     half_low, half_high = found.ap_interval
-    cards = _cards(
+    figures = cards(
         [
             ("Mean AP", f"{counts.mean_ap:.3f}", f"95 % interval {low:.3f} to {high:.3f}"),
             ("AP at IoU 0.5", f"{counts.ap['0.5']:.3f}", f"95 % interval {half_low:.3f} to {half_high:.3f}"),
@@ -156,16 +129,16 @@ def scores(found: Scores) -> str:
         for row in found.table()
     ]
     note = f"{counts.cells:,} cells found, {counts.truth_cells:,} true ones."
-    body = f"{cards}<h3>By threshold</h3>{_table(by_threshold)}<h3>At IoU 0.5, and the mean AP</h3>{_table(by_tissue)}"
-    return _section("scores", "Scores", note, body)
+    body = f"{figures}<h3>By threshold</h3>{table(by_threshold)}<h3>At IoU 0.5, and the mean AP</h3>{table(by_tissue)}"
+    return section("scores", "Scores", note, body)
 
 
 def made(notes: Sequence[tuple[str, str]]) -> str:
     """Tell how the result was made."""
     if not notes:
-        return _section("made", "How it was made", "The file of the labels does not tell.", "")
+        return section("made", "How it was made", "The file of the labels does not tell.", "")
     lines = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in notes)
-    return _section("made", "How it was made", "", f'<dl class="notes">{lines}</dl>')
+    return section("made", "How it was made", "", f'<dl class="notes">{lines}</dl>')
 
 
 def glossary(summary: Summary) -> str:
@@ -175,4 +148,4 @@ def glossary(summary: Summary) -> str:
         f"<div><dt>{text(name)}</dt><dd>{text(column.definition)} <small>{text(column.source)}</small></dd></div>"
         for name, column in columns
     )
-    return _section("glossary", "What the words mean", "", f'<dl class="notes">{lines}</dl>')
+    return section("glossary", "What the words mean", "", f'<dl class="notes">{lines}</dl>')

@@ -16,7 +16,7 @@ from PIL import Image
 from mesophyll.labels import Labels
 from mesophyll.volume import Spacing, Volume
 
-__all__ = ["Plane", "planes"]
+__all__ = ["Plane", "picture", "planes"]
 
 _MOST_PIXELS = 1400
 """Along the longer side of a picture; a larger slice is thinned out."""
@@ -80,6 +80,18 @@ def _plane(title: str, grey: NDArray[Any], labels: Labels, spacing_um: Spacing) 
         width, height, f"Scan with {cells} cells outlined, slice {title}", f'<use href="#{name}"/>{overlay}{bar}'
     )
     return Plane(title, cells, bare, drawn)
+
+
+def picture(grey: NDArray[Any], labels: Labels | None, spacing_um: Spacing, told: str) -> str:
+    """Draw one slice as SVG, with the cells of ``labels`` where they are given; ``told`` says what is shown."""
+    height, width = (length * step for length, step in zip(grey.shape, spacing_um, strict=True))
+    thin = -(-max(grey.shape) // _MOST_PIXELS)
+    every = (slice(None, None, thin),) * 2
+    shown = f'<image {_size(width, height)} href="{_png(_to_8_bit(grey[every]))}"/>'
+    if labels is not None:
+        cells = _drawn(labels[every], (spacing_um[0] * thin, spacing_um[1] * thin))
+        shown += f'<image {_size(width, height)} href="{_png(cells)}"/>'
+    return _svg(width, height, told, shown + _scale_bar(width, height))
 
 
 def _size(width: float, height: float) -> str:
