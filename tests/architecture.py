@@ -12,7 +12,19 @@ __all__ = ["FLOORS", "PACKAGE", "breaches", "imports", "sources"]
 PACKAGE = "mesophyll"
 
 FLOORS: dict[str, set[str]] = {
-    "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume", "scratch"},
+    "ground": {
+        "errors",
+        "progress",
+        "tissues",
+        "notes",
+        "blocks",
+        "settings",
+        "labels",
+        "volume",
+        "scratch",
+        "tiling",
+        "sections",
+    },
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
     "second": {"device", "model", "patches", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference"},
@@ -28,6 +40,8 @@ BESIDE: dict[str, set[str]] = {
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},
+    "tiling": {"blocks"},
+    "sections": {"blocks"},
     "traits": {"io"},
     "patches": {"model"},
     "cellpose": {"model"},

@@ -189,7 +189,7 @@ class Model:
         if min(image.shape) < MIN_SIDE:
             raise VolumeError(
                 f"{volume.name} has {' x '.join(map(str, image.shape))} voxels of {self.spacing_um:g} µm",
-                f"the model {self.name} needs at least {MIN_SIDE} along each axis",
+                f"the model {self.name} needs at least {MIN_SIDE} along each axis, and colours are none",
                 "pass a larger piece of the scan, or check --spacing",
             )
         return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
@@ -201,10 +201,10 @@ class Model:
             raise ModelError(f"{met} is given", f"the model {self.name} {rule}", f"{remedy}, or another model")
 
     def _check_axes(self, volume: Volume) -> None:
-        if volume.ndim != self.network.ndim:
+        if volume.ndim < self.network.ndim:
             raise ModelError(
                 f"{volume.name} has {volume.ndim} axes",
-                f"the model {self.name} reads {self.network.ndim}",
+                f"the model {self.name} reads volumes",
                 f"pass --model {DEFAULT_MODELS[volume.ndim]}",
             )
 

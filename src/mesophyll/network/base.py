@@ -9,10 +9,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-__all__ = ["Architecture", "Built", "Tiles"]
+from mesophyll.tiling import Tiling
 
-Tiles = Literal["even", "cellpose"]
-"""How an image is cut into tiles, see `mesophyll.tiling.TILINGS`."""
+__all__ = ["Architecture", "Built"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Architecture(ABC):
     inputs: int
     outputs: int
 
-    tiles: ClassVar[Tiles] = "even"
+    tiling: ClassVar[Tiling] = "even"
     """How images are cut into tiles for it, unless a plan says otherwise."""
 
     @property

@@ -15,7 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from mesophyll.errors import ModelError
-from mesophyll.network.base import Architecture, Built, Tiles
+from mesophyll.network.base import Architecture, Built
+from mesophyll.tiling import Tiling
 
 __all__ = ["CPNet", "CellposeNetwork"]
 
@@ -40,7 +41,7 @@ class CellposeNetwork(Architecture):
     inputs: int = 2
     outputs: int = 3
 
-    tiles: ClassVar[Tiles] = "cellpose"
+    tiling: ClassVar[Tiling] = "cellpose"
 
     @property
     def stride(self) -> int:
