@@ -28,7 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
     "second": {"device", "model", "patches", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference"},
-    "fourth": {"report"},
+    "fourth": {"report", "experiment"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
 }
@@ -48,6 +48,7 @@ BESIDE: dict[str, set[str]] = {
     "nursery": {"model", "patches"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
+    "experiment": {"report"},
     "__main__": {"cli"},
 }
 

@@ -85,12 +85,9 @@ def _grow(wanted: dict[str, Any], working: dict[str, Any]) -> tuple[Example, dic
     """Grow a leaf; return it, how it is grown again, and the number of its cells."""
     from mesophyll.io import Example
     from mesophyll.phantom import make
-    from mesophyll.volume import Volume
 
     leaf = make(**wanted, **working)
-    gridrec, paganin, labels, tissue = (
-        Volume(getattr(leaf, name), leaf.spacing_um, name=name) for name in ("gridrec", "paganin", "labels", "tissue")
-    )
+    gridrec, paganin, labels, tissue = leaf.volumes().values()
     return Example(leaf.kind, (gridrec, paganin), labels, tissue), {"kind": leaf.kind, "seed": leaf.seed}, leaf.cells
 
 

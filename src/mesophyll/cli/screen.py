@@ -116,6 +116,7 @@ def _lines(console: Console) -> Progress:
     def report(task: str, done: int, total: int) -> None:
         start = starts.setdefault(task, time.monotonic())
         if done == total:
+            del starts[task]  # the same may be done again
             console.print(Text(f"{task}: {total} in {time.monotonic() - start:.1f} s"), soft_wrap=True)
 
     return report

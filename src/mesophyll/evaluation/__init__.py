@@ -27,9 +27,11 @@ __all__ = [
     "Difference",
     "Fates",
     "Scores",
+    "compare",
     "difference",
     "fates",
     "match",
+    "matches",
     "mean_ap",
     "pooled",
 ]

@@ -66,6 +66,11 @@ class Phantom:
     seed: int
     cells: int
 
+    def volumes(self) -> dict[str, Volume]:
+        """Return gridrec, paganin, labels and tissue as volumes, by name."""
+        names = ("gridrec", "paganin", "labels", "tissue")
+        return {name: Volume(getattr(self, name), self.spacing_um, name=name) for name in names}
+
 
 def make(
     seed: int = 0,

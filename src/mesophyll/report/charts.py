@@ -1,4 +1,4 @@
-"""How a trait is distributed: a histogram as SVG, drawn by hand so that it follows the page's colours and prints."""
+"""Charts as SVG, drawn by hand so that they follow the page's colours and print: how a trait is distributed, scores of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mesophyll.report.numbers import written
 
-__all__ = ["histogram"]
+__all__ = ["histogram", "intervals"]
 
 _WIDTH, _HEIGHT, _TOP, _FLOOR = 440, 200, 34, 172
 """In units of the drawing: its size, and where the bars may begin and stand."""
@@ -92,4 +92,39 @@ def _median(value: float, end: float, word: str) -> str:
     return (
         f'<g class="median"><line x1="{place:.1f}" x2="{place:.1f}" y1="14" y2="{_FLOOR}"/>'
         f'<text x="{text:.1f}" y="22" text-anchor="{side}">median {word}</text></g>'
+    )
+
+
+_ROW, _NAMES, _SCORES = 24, 250, 640
+"""In units of the drawing of intervals: the height of a row, the width of the names, the width in all."""
+
+
+def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]]) -> str:
+    """Draw scores between 0 and 1, one row each: name, score and the ends of its interval."""
+    floor = _ROW * len(rows) + 8
+    lines = "".join(_interval(place, *row) for place, row in enumerate(rows))
+    ticks = "".join(
+        f'<line x1="{_score(tick):.1f}" x2="{_score(tick):.1f}" y1="0" y2="{floor}"/>'
+        f'<text x="{_score(tick):.1f}" y="{floor + 16}">{tick:g}</text>'
+        for tick in (0, 0.25, 0.5, 0.75, 1)
+    )
+    told = "; ".join(f"{name}: {value:.3f}, {low:.3f} to {high:.3f}" for name, value, (low, high) in rows)
+    return (
+        f'<svg class="chart" viewBox="0 0 {_SCORES} {floor + 22}" role="img" aria-label="{html.escape(told, quote=True)}">'
+        f'<g class="grid axis">{ticks}</g>{lines}</svg>'
+    )
+
+
+def _score(value: float) -> float:
+    return _NAMES + (_SCORES - _NAMES - 60) * value
+
+
+def _interval(place: int, name: str, value: float, ends: tuple[float, float]) -> str:
+    height = _ROW * place + 16
+    low, high = map(_score, ends)
+    return (
+        f'<g class="interval"><text x="{_NAMES - 12}" y="{height + 4}" text-anchor="end">{html.escape(name)}</text>'
+        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{height}" y2="{height}"/>'
+        f'<circle cx="{_score(value):.1f}" cy="{height}" r="4"/>'
+        f'<text x="{_SCORES}" y="{height + 4}" text-anchor="end">{value:.3f}</text></g>'
     )

@@ -1,0 +1,225 @@
+"""The page of an experiment: its tables and pictures as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mesophyll import __version__
+from mesophyll.evaluation import Difference, mean_ap
+from mesophyll.experiment.figures import Strip, strips
+from mesophyll.experiment.judging import Judgement
+from mesophyll.experiment.results import Place, Results
+from mesophyll.experiment.table import Leaf, Run
+from mesophyll.io import replacing
+from mesophyll.report import html
+from mesophyll.report.charts import intervals
+from mesophyll.report.html import text
+
+__all__ = ["write_page"]
+
+LEAKS = "†"
+"""Stands where a run was judged on what it had learnt from."""
+
+NONE = "-"
+"""Stands where there is nothing to say."""
+
+_MEAN = (
+    "Mean AP over IoU 0.1 to 0.9, TP / (TP + FP + FN), with the interval in which 95 % of resamplings of the cells lie."
+)
+
+_MODES = {"sections": "sections", "volume": "3D"}
+
+_STRIPS = 4
+
+
+def write_page(path: Path, results: Results) -> None:
+    """Write the page; an older one is replaced."""
+    table = results.setting.table
+    parts = [
+        _about(table.about),
+        _first_table(results),
+        _forests(results),
+        _differences(results),
+        _groups(results, "shape"),
+        _groups(results, "tissue"),
+        _details(results),
+        *_pictures(results),
+        _made(results),
+    ]
+    lead = f"{len(results.runs)} runs, {len(results.places)} ways to judge them."
+    with replacing(path) as partial:
+        partial.write_text(html.page(text(table.title), text(lead), "\n".join(parts)), encoding="utf-8")
+
+
+def _about(words: str) -> str:
+    paragraphs = "".join(f"<p>{text(' '.join(part.split()))}</p>" for part in words.strip().split("\n\n"))
+    return f'<section id="about" class="prose">{paragraphs}</section>'
+
+
+def _first_table(results: Results) -> str:
+    rows = []
+    for run in results.setting.table.runs:
+        made = run in results.runs
+        row = {"model": run.name, "published": NONE if run.published is None else f"{run.published:.4f}"}
+        for place in results.places:
+            row[_name(place)] = (
+                f"{_score(results, run, place, 'mAP_tr155'):.4f}{_mark(results, run, place)}" if made else NONE
+            )
+        rows.append(row)
+    note = (
+        "mAP as the report defines it: the area under precision over recall, section 4.2. "
+        f"{LEAKS} judged on what it had learnt from, as in the report. {NONE} not run: the file of its weights was not passed."
+    )
+    return html.section("table-1", "The report's Table 1", note, html.table(rows))
+
+
+def _score(results: Results, run: Run, place: Place, name: str) -> float:
+    return float(results.judgements[run.name, *place].scores[name])
+
+
+def _mark(results: Results, run: Run, place: Place) -> str:
+    return f" {LEAKS}" if results.leaks(run, place[0]) else ""
+
+
+def _name(place: Place) -> str:
+    return f"{place[0]}, {_MODES[place[1]]}"
+
+
+def _forests(results: Results) -> str:
+    drawn = ""
+    for place in results.places:
+        rows = [
+            (f"{run.name}{_mark(results, run, place)}", *mean_ap(results.judgements[run.name, *place].fates))
+            for run in results.runs
+        ]
+        drawn += f"<figure><figcaption><b>{text(_name(place))}</b></figcaption>{intervals(rows)}</figure>"
+    note = f"{_MEAN} {LEAKS} judged on what it had learnt from."
+    return html.section("scores", "Scores", note, f'<div class="charts">{drawn}</div>')
+
+
+def _differences(results: Results) -> str:
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for pair, place, found in results.differences():
+        key = (pair.question, pair.run, pair.against)
+        row = rows.setdefault(key, {"question": pair.question, "runs": f"{pair.run} against {pair.against}"})
+        row[_name(place)] = _gain(found)
+    if not rows:
+        return ""
+    note = (
+        "The first run's mean AP minus the second's, on the same cells, with the 95 % interval of a paired bootstrap over "
+        "cells. In brackets where the interval holds 0: then nothing is said about which is better."
+    )
+    return html.section("differences", "What made the difference", note, html.table(list(rows.values())))
+
+
+def _gain(found: Difference) -> str:
+    low, high = found.interval
+    told = f"{found.mean_ap:+.3f} ({low:+.3f} to {high:+.3f})"
+    return told if found.certain else f"[{told}]"
+
+
+def _groups(results: Results, by: str) -> str:
+    tables = ""
+    for place in results.places:
+        rows = [_group_row(run.name, results.judgements[run.name, *place], by) for run in results.runs]
+        if len(rows[0]) > 1:
+            tables += f"<h3>{text(_name(place))}</h3>{html.table(rows)}"
+    note = "Mean AP with its interval; a false cell counts with the true one that it shares most with. "
+    told = {
+        "shape": "Lobed: much of the convex hull is empty; elongated: at least twice as long as wide; round: the others.",
+        "tissue": "The tissue in which most of the true cell lies.",
+    }
+    return html.section(f"by-{by}", f"By {by}", note + told[by], tables) if tables else ""
+
+
+def _group_row(name: str, judged: Judgement, by: str) -> dict[str, str]:
+    row = {"model": name}
+    for kind, word, among in judged.groups():
+        if kind == by and word:
+            mean, (low, high) = mean_ap(judged.fates, among)
+            row[f"{word} ({among.sum()})"] = f"{mean:.3f} ({low:.2f} to {high:.2f})"
+    return row
+
+
+def _details(results: Results) -> str:
+    tables = ""
+    for place in results.places:
+        rows = [_detail(results, run, place) for run in results.runs]
+        tables += f"<h3>{text(_name(place))}</h3>{html.table(rows)}"
+    note = f"{_MEAN} Seconds include reading and stitching; sections of a volume take what the volume takes."
+    return html.section("details", "All measures", note, tables)
+
+
+def _detail(results: Results, run: Run, place: Place) -> dict[str, str]:
+    judged = results.judgements[run.name, *place]
+    mean, (low, high) = mean_ap(judged.fates)
+    scores = judged.scores
+    return {
+        "model": f"{run.name}{_mark(results, run, place)}",
+        "mAP": f"{mean:.3f} ({low:.3f} to {high:.3f})",
+        "mAP of TR-155": f"{scores['mAP_tr155']:.4f}",
+        "AP @0.5": f"{scores['AP']['0.5']:.3f}",
+        "AP @0.8": f"{scores['AP']['0.8']:.3f}",
+        "AJI": f"{scores['AJI']:.3f}",
+        "merges": f"{scores['merges']:.1f}",
+        "splits": f"{scores['splits']:.1f}",
+        "cells / true": f"{scores['cells']} / {scores['truth_cells']}",
+        "seconds": f"{judged.seconds:.0f}",
+    }
+
+
+def _pictures(results: Results) -> Iterator[str]:
+    for trial in results.setting.table.trials:
+        drawn = "".join(map(_strip, strips(results, trial, _STRIPS)))
+        note = "A cell that was found, at IoU 0.5, has the colour of the true one; any other has one of its own."
+        yield html.section(f"pictures-{trial.replace(' ', '-')}", f"Seen: {text(trial)}", note, drawn)
+
+
+def _strip(strip: Strip) -> str:
+    shown = "".join(f"<div>{svg}<span>{text(title)}</span></div>" for title, svg in strip.pictures)
+    return (
+        f'<figure class="plane"><div class="strip">{shown}</div><figcaption>{text(strip.title)}</figcaption></figure>'
+    )
+
+
+def _made(results: Results) -> str:
+    setting = results.setting
+    told: dict[str, Any] = {"version": __version__, "experiment": setting.table.name, "scale": setting.scale or NONE}
+    told |= {f"leaf {name}": _leaf(leaf) for name, leaf in setting.table.leaves.items()}
+    told |= {f"run {run.name}": _run(results, run) for run in setting.table.runs}
+    lines = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in told.items())
+    return html.section("made", "How it was made", "", f'<dl class="notes">{lines}</dl>')
+
+
+def _leaf(leaf: Leaf) -> str:
+    what = (
+        leaf.folder
+        or f"synthetic {leaf.kind}, seed {leaf.seed}, {' x '.join(map(str, leaf.shape))} of {leaf.spacing_um:g} µm"
+    )
+    part = ", ".join(f"{start} to {stop}" for start, stop in leaf.part)
+    return f"{what}; {leaf.scan}{f'; part Z, Y, X: {part}' if part else ''}"
+
+
+def _run(results: Results, run: Run) -> str:
+    setting = results.setting
+    if run in results.left_out:
+        return (
+            f"left out: no file was passed for the weights {run.weights or setting.table.run(run.of or run.start).name}"
+        )
+    parts = [run.note] if run.note else []
+    if run.learn:
+        plan = setting.table.training_plan(run, setting.scale)
+        begun = f", taught on from {run.start}" if run.start else ""
+        parts.append(
+            f"learnt from {', '.join(run.learn)}{begun}: up to {plan.epochs * plan.steps} steps of "
+            f"{plan.batch * plan.accumulate} patches of {plan.patch}; {_words(plan.representation)}"
+        )
+    parts += [f"model {run.model}"] * bool(run.model) + [f"the model of {run.of}"] * bool(run.of)
+    parts += [_words(run.segmentation)] * bool(run.segmentation)
+    return "; ".join(parts)
+
+
+def _words(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in table.items())

@@ -1,0 +1,282 @@
+"""An experiment as a table: leaves, what is judged on, runs, and which of them are compared. One TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from mesophyll.errors import SettingsError
+from mesophyll.inference import SegmentationPlan
+from mesophyll.plan import TrainingPlan
+from mesophyll.settings import from_dict, read_table, unknown
+
+__all__ = ["Comparison", "Leaf", "Mode", "Run", "Table", "Trial", "read", "shipped"]
+
+Mode = Literal["sections", "volume"]
+"""On what a result is judged: on sections of it, cells cut apart numbered anew, or as a volume."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A labelled scan: grown, or read from a folder.
+
+    Parameters
+    ----------
+    folder
+        An example's folder, see `mesophyll.io.read_example`; empty: a synthetic leaf is grown.
+    kind, seed, shape, spacing_um
+        Of the leaf that is grown.
+    scan
+        Which of its scans is used.
+    part
+        First and last voxel (not included) along each axis; empty: the whole leaf. Parts of one leaf may be learnt from and
+        judged on; whether they are far enough apart is worked out, not declared.
+    """
+
+    folder: str = ""
+    kind: str = "grape"
+    seed: int = 0
+    shape: tuple[int, int, int] = (256, 256, 256)
+    spacing_um: float = 0.65
+    scan: str = "gridrec"
+    part: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(not 0 <= start < stop for start, stop in self.part) or len(self.part) not in (0, 3):
+            raise SettingsError(
+                f"part = {self.part}", "a part has a first and a later last voxel for each of 3 axes", "correct part"
+            )
+
+    @property
+    def origin(self) -> tuple[Any, ...]:
+        """What two parts of one leaf have in common."""
+        return (self.folder,) if self.folder else (self.kind, self.seed, self.shape, self.spacing_um)
+
+    def apart(self, other: Leaf, guard: int) -> bool:
+        """Tell whether two leaves share no voxel, and at least ``guard`` voxels lie between parts of one leaf."""
+        if self.origin != other.origin:
+            return True
+        if not self.part or not other.part:
+            return False
+        pairs = zip(self.part, other.part, strict=True)
+        return any(first[1] + guard <= second[0] or second[1] + guard <= first[0] for first, second in pairs)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is judged on.
+
+    Parameters
+    ----------
+    data
+        Names of leaves.
+    modes
+        ``sections`` and ``volume``: both, so that 2D and 3D models stand on equal ground.
+    sections
+        How many are cut through each leaf, across its axes in turn.
+    """
+
+    data: tuple[str, ...]
+    modes: tuple[Mode, ...] = ("sections", "volume")
+    sections: int = 7
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row: a model, and how it goes through a scan. Its model is exactly one of the four that come first.
+
+    Parameters
+    ----------
+    name
+        What the row is called.
+    learn
+        Leaves that it is trained on, with ``plan``; it may ``start`` from another run's model.
+    model
+        A model that is there: a shipped one's name, or a folder.
+    of
+        Another run, whose model is used with other ``segmentation``.
+    weights
+        A name under which a file of Cellpose weights may be passed; without the file the run is left out.
+    plan
+        What its training plan changes of the experiment's.
+    segmentation
+        Of its segmentation plan.
+    start
+        A run whose model is taught on.
+    diameter_um
+        Of the cells, to which Cellpose weights are scaled.
+    published
+        The score that the original reported.
+    note
+        What is to be known about it.
+    """
+
+    name: str
+    learn: tuple[str, ...] = ()
+    model: str = ""
+    of: str = ""
+    weights: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    segmentation: dict[str, Any] = field(default_factory=dict)
+    start: str = ""
+    diameter_um: float = 15.0
+    published: float | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("learn", "model", "of", "weights") if getattr(self, name)]
+        if len(given) != 1:
+            raise SettingsError(
+                f"run {self.name!r} has {' and '.join(given) or 'none of learn, model, of and weights'}",
+                "a run has one model: learnt, there already, another run's, or imported",
+                "keep one of them",
+            )
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a path."""
+        return "-".join("".join(letter if letter.isalnum() else " " for letter in self.name.lower()).split())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, and the question that their difference answers."""
+
+    run: str
+    against: str
+    question: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """An experiment.
+
+    Parameters
+    ----------
+    name, title, about
+        What it is called, and what a reader must know; ``about`` is plain text, paragraphs are parted by empty lines.
+    leaves, trials, runs, comparisons
+        What it is made of; see there.
+    plan
+        What all trainings have in common.
+    scales
+        What a scale changes in every training plan, by name; the first is taken if none is asked for.
+    shown
+        Runs whose results are drawn.
+    """
+
+    name: str
+    title: str
+    about: str
+    leaves: Mapping[str, Leaf]
+    trials: Mapping[str, Trial]
+    runs: tuple[Run, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+
+    def run(self, name: str) -> Run:
+        """Return a run by its name."""
+        return next(run for run in self.runs if run.name == name)
+
+    def training_plan(self, run: Run, scale: str) -> TrainingPlan:
+        """Return how a run is trained; tables within plans are merged, not replaced."""
+        merged: dict[str, Any] = {}
+        for layer in (self.plan, self.scales.get(scale, {}), run.plan):
+            for key, value in layer.items():
+                merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
+        return from_dict(TrainingPlan, merged, f"plan of {run.name!r}")
+
+    def learnt(self, run: Run) -> list[Leaf]:
+        """Return every leaf that a run's model has seen, also where it started from another's."""
+        before = [self.run(name) for name in (run.of, run.start) if name]
+        return [self.leaves[name] for name in run.learn] + [leaf for other in before for leaf in self.learnt(other)]
+
+    def leaks(self, run: Run, trial: Trial, guard: int) -> bool:
+        """Tell whether a run has learnt from what it is judged on, or from less than ``guard`` voxels beside it."""
+        return any(not seen.apart(self.leaves[name], guard) for seen in self.learnt(run) for name in trial.data)
+
+
+def shipped() -> dict[str, Path]:
+    """Return the experiments that come with the package, by name."""
+    folder = Path(str(resources.files("mesophyll"))) / "experiment" / "tables"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read(name: str) -> Table:
+    """Read a shipped experiment by its name, or a TOML file; a `SettingsError` says what does not fit in it."""
+    known = shipped()
+    path = known.get(name, Path(name))
+    if name not in known and not path.is_file():
+        raise SettingsError(
+            f"there is no experiment {name!r}",
+            f"the shipped ones are {', '.join(known)}",
+            "pass one of these, or a TOML file",
+        )
+    return build(read_table(path), path.stem)
+
+
+_PARTS: dict[str, type[Any]] = {"leaves": Leaf, "trials": Trial, "runs": Run, "comparisons": Comparison}
+
+
+def build(table: Mapping[str, Any], name: str) -> Table:
+    """Build an experiment from plain tables."""
+    known = {one.name for one in fields(Table)} - {"name"}
+    for key in table:
+        if key not in known:
+            raise unknown(f"{name}: unknown key", key, known)
+    for key in ("title", "about", "leaves", "trials", "runs"):
+        if key not in table:
+            raise SettingsError(
+                f"{name} has no {key}", "an experiment has title, about, leaves, trials, runs", "add it"
+            )
+    parts: dict[str, Any] = {}
+    for key, kind in _PARTS.items():
+        given = table.get(key, [])
+        if isinstance(given, Mapping):
+            parts[key] = {one: from_dict(kind, value, f"{name}, {key}.{one}") for one, value in given.items()}
+        else:
+            parts[key] = tuple(from_dict(kind, value, f"{name}, {key}") for value in given)
+    plain = {key: table[key] for key in table if key not in _PARTS} | {"shown": tuple(table.get("shown", ()))}
+    made = Table(name=name, **plain, **parts)
+    _check_names(made)
+    return made
+
+
+def _check_names(table: Table) -> None:
+    """Every name that is used is one that is there; runs come before those that build on them."""
+    for trial in table.trials.values():
+        _check_known("leaf", trial.data, table.leaves)
+    seen: dict[str, Run] = {}
+    for run in table.runs:
+        _check_known("leaf", run.learn, table.leaves)
+        _check_known("run (of those above)", [name for name in (run.of, run.start) if name], seen)
+        if run.slug in {other.slug for other in seen.values()}:
+            raise SettingsError(f"two runs are called {run.name!r}", "every run has a name of its own", "rename one")
+        seen[run.name] = run
+        from_dict(SegmentationPlan, run.segmentation, f"segmentation of {run.name!r}")
+    named = [name for pair in table.comparisons for name in (pair.run, pair.against)]
+    _check_known("run", [*named, *table.shown], seen)
+    for scale, run in _trained(table):
+        table.training_plan(run, scale)
+
+
+def _trained(table: Table) -> Iterator[tuple[str, Run]]:
+    for scale in table.scales or {"": {}}:
+        for run in table.runs:
+            if run.learn:
+                yield scale, run
+
+
+def _check_known(what: str, names: Any, known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise (
+                unknown(f"unknown {what}", name, known)
+                if known
+                else SettingsError(f"unknown {what} {name!r}", "there is none above it", "move it up")
+            )
