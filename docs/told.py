@@ -158,7 +158,15 @@ def _value(value: object) -> str:
 
 def verbs() -> str:
     """Tell every verb of the command line: usage, arguments, options, examples."""
-    return "\n\n".join(_verb(name, command) for name, command in get_command(app).commands.items())
+    return "\n\n".join(_verb(name, command) for name, command in _all_verbs(get_command(app)))
+
+
+def _all_verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each verb with its whole name; those that follow a verb come after it."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _all_verbs(command, f"{before}{name} ")
 
 
 def _verb(name: str, command: Any) -> str:

@@ -12,9 +12,21 @@ __all__ = ["FLOORS", "PACKAGE", "breaches", "imports", "sources"]
 PACKAGE = "mesophyll"
 
 FLOORS: dict[str, set[str]] = {
-    "ground": {"errors", "progress", "tissues", "notes", "blocks", "settings", "labels", "volume", "scratch"},
+    "ground": {
+        "errors",
+        "progress",
+        "tissues",
+        "notes",
+        "blocks",
+        "settings",
+        "labels",
+        "volume",
+        "scratch",
+        "tiling",
+        "sections",
+    },
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
-    "second": {"device", "model", "patches", "nursery"},
+    "second": {"device", "model", "patches", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference"},
     "fourth": {"report", "experiment"},
     "roof": {"cli", "__main__"},
@@ -28,8 +40,11 @@ BESIDE: dict[str, set[str]] = {
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},
+    "tiling": {"blocks"},
+    "sections": {"blocks"},
     "traits": {"io"},
     "patches": {"model"},
+    "cellpose": {"model"},
     "nursery": {"model", "patches"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
@@ -37,7 +52,7 @@ BESIDE: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-TORCH = {"representations", "network", "device", "model", "lesson", "training", "inference"}
+TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference"}
 """Rooms that may import torch, and what imports it."""
 
 BRINGS_TORCH = {"torch", "lightning", "safetensors"}

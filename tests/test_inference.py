@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import cc3d
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from catalogue import crowd
 from complaint import complaint
@@ -19,10 +16,11 @@ from laws import found
 from mesophyll import inference, io, scratch
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, decode, predict, segment, segment_volume
-from mesophyll.labels import same_partition
+from mesophyll.labels import same_partition, split_pieces
 from mesophyll.model import Image, Intensity, Model, load
 from mesophyll.network import Network
-from mesophyll.representations import Flows, Representation
+from mesophyll.representations import Cellpose, Flows, Representation
+from mesophyll.tiling import even
 from mesophyll.volume import Volume
 
 CPU = SegmentationPlan(device="cpu")
@@ -133,32 +131,6 @@ def test_a_network_that_sees_alike_from_all_sides_needs_no_mirrors(float32):
     np.testing.assert_allclose(predicted(same(3), array, mirror=True), predicted(same(3), array), atol=4e-3)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.integers(1, 400), st.integers(1, 80), st.integers(0, 40))
-def test_the_ramps_of_tiles_add_up_to_one(length, side, overlap):
-    side = max(side, 2 * overlap, 1)
-    spans = inference._spans(length, side, overlap)
-    total = np.zeros(length)
-    for span, ramp in spans:
-        assert 0 <= span.start < span.stop <= length
-        assert span.stop - span.start == len(ramp) <= side
-        assert (ramp > 0).all()
-        total[span] += ramp
-    np.testing.assert_allclose(total, 1, atol=1e-5)
-    for (first, _), (second, _) in itertools.pairwise(spans):
-        assert second.start > first.start
-        assert first.stop - second.start >= overlap
-    assert len(spans) == max(-(-(length - overlap) // (side - overlap)), 1)
-
-
-def test_a_tile_fades_out_before_its_border():
-    (first, ramp), (second, _) = inference._spans(100, 60, 20)
-    assert first.stop - second.start == 20
-    assert np.allclose(ramp[:40], 1)
-    assert (np.diff(ramp[39:]) < 0).all()
-    assert ramp[-1] < 0.06
-
-
 @pytest.mark.parametrize(
     ("shape", "plan"),
     [
@@ -166,6 +138,9 @@ def test_a_tile_fades_out_before_its_border():
         ((37, 61), {"tile_2d": 24, "overlap": 5}),
         ((17, 16), {"tile_2d": 16, "overlap": 0}),
         ((9, 100), {"tile_2d": 32, "overlap": 16}),
+        ((37, 61), {"tiling": "cellpose"}),
+        ((230, 300), {"tiling": "cellpose"}),
+        ((24, 17, 20), {"tiling": "cellpose"}),
         ((24, 24, 24), {}),
         ((19, 26, 33), {"tile_3d": 16, "overlap": 6}),
     ],
@@ -176,9 +151,9 @@ def test_a_network_that_returns_its_image_gives_it_back(shape, plan):
 
 
 def test_the_order_of_tiles_does_not_matter(models, monkeypatch):
-    image, plan, tiles = picture(60, 60), {"tile_2d": 32, "overlap": 12}, inference._tiles
+    image, plan, tiles = picture(60, 60), {"tile_2d": 32, "overlap": 12}, inference.tiles
     forth = predicted(models[2], image, **plan)
-    monkeypatch.setattr(inference, "_tiles", lambda *given: reversed(list(tiles(*given))))
+    monkeypatch.setattr(inference, "tiles", lambda *given: reversed(list(tiles(*given))))
     back = predicted(models[2], image, **plan)
     np.testing.assert_allclose(forth, back, atol=2e-3)
 
@@ -190,8 +165,7 @@ def test_tiles_see_what_the_whole_sees_but_for_their_borders(ndim, models, float
     tiled = predicted(models[ndim], image, tile_2d=40, tile_3d=40, overlap=16)
     whole = predicted(models[ndim], image, tile_2d=64, tile_3d=64, overlap=16)
     for axis in (0, 1):
-        spans = [span for span, _ in inference._spans(64, 40, 16)]
-        assert [(span.start, span.stop) for span in spans] == [(0, 40), (24, 64)]
+        assert [(span.start, span.stop) for span in even(64, 40, 16)] == [(0, 40), (24, 64)]
         places = np.arange(64)
         inner = (places < 24 - 0) & (places < 40 - reach) | (places >= 40) & (places >= 24 + reach)
         tiled, whole = tiled.compress(inner, axis + 1), whole.compress(inner, axis + 1)
@@ -285,6 +259,109 @@ def test_a_gpu_finds_what_the_processor_finds(models, tmp_path):
         predict(models[2], image_of(image), outputs, plan=replace(CPU, device=device))
         found[device] = outputs.astype(float)
     assert np.abs(found["cpu"] - found["cuda"]).max() < 0.1
+
+
+# --------------------------------------------------------------------------------------------- images, joined to volumes
+
+
+class Oracle(Same):
+    """A network that knows the truth of every section of a volume by its grey values, which are a number for each voxel."""
+
+    def __init__(self, method, truth):
+        super().__init__(2)
+        self.network = replace(self.network, outputs=3)
+        self.method, self.truth = method, truth
+
+    def forward(self, image_BCS):
+        places = image_BCS[0, 0].round().long().numpy()
+        section = split_pieces(self.truth.ravel()[places])
+        target = torch.from_numpy(self.method.encode(section))[None]
+        raw = {Flows: torch.atanh(target.clamp(-0.999, 0.999)), Cellpose: 5 * target}[type(self.method)]
+        place = 0 if isinstance(self.method, Flows) else 2
+        raw[:, place] = 20 * target[:, place] - 10
+        return raw
+
+
+def of_truth(method, truth):
+    """A model that knows a truth, and the scan that it knows it of."""
+    model = Model("oracle", Oracle(method, truth), method, 1.0)
+    numbers = np.arange(truth.size, dtype=np.float32).reshape(truth.shape)
+    return model, Image(Volume(numbers, (1.0,) * 3, name="leaf"), 0.0, 1.0, None)
+
+
+BALLS = np.zeros((24, 32, 40), np.int32)
+"""Two balls that touch along X, and one above them."""
+for number, centre in enumerate([(10, 16, 10), (10, 16, 26), (18, 8, 18)], start=1):
+    apart = np.indices(BALLS.shape).transpose(1, 2, 3, 0) - centre
+    BALLS[(np.square(apart).sum(axis=-1) < 49) & (BALLS == 0)] = number
+
+
+@pytest.mark.parametrize("method", [Flows(), Cellpose()])
+def test_the_outputs_of_sections_are_averaged_channel_by_channel(method, float32):
+    model, image = of_truth(method, BALLS)
+    outputs = np.zeros((4, *BALLS.shape), np.float16)
+    predict(model, image, outputs, plan=CPU)
+    flows, expected = np.zeros((3, *BALLS.shape)), slice(1, 4) if isinstance(method, Flows) else slice(0, 3)
+    for across in range(3):
+        for place in range(BALLS.shape[across]):
+            here = (slice(None),) * across + (place,)
+            target = method.encode(split_pieces(np.ascontiguousarray(BALLS[here])))
+            section = np.delete(target, 0 if isinstance(method, Flows) else 2, axis=0)
+            for axis, flow in zip([axis for axis in range(3) if axis != across], section, strict=True):
+                flows[(axis, *here)] += flow / 2
+    np.testing.assert_allclose(outputs[expected], flows, atol=5e-3)
+    foreground = outputs[0 if isinstance(method, Flows) else 3]
+    np.testing.assert_allclose(foreground, BALLS > 0, atol=2e-3)
+
+
+@pytest.mark.parametrize("method", [Flows(), Cellpose()])
+@pytest.mark.parametrize("volume_by", ["planes", "slices"])
+def test_a_model_of_images_finds_the_cells_of_a_volume(method, volume_by, tmp_path, monkeypatch, float32):
+    model, image = of_truth(method, BALLS)
+    monkeypatch.setattr(Model, "prepare", lambda *_: image)
+    plan = replace(CPU, volume_by=volume_by, block=20, block_halo=16)
+    labels = segment_volume(image.volume, model, scratch=tmp_path, plan=plan).read()
+    assert labels.max() == 3
+    assert found(labels, BALLS, 0.7) == 1
+
+
+def test_slices_are_joined_by_overlap_and_by_nothing_else(tmp_path, monkeypatch, float32):
+    """A cell that moves by half its width from slice to slice has an IoU of 1/3 with itself."""
+    truth = np.zeros((20, 20, 40), np.int32)
+    for z in range(6):
+        truth[z, 4:14, 4 * z : 4 * z + 8] = 1
+    truth[12:16, 4:14, 4:12] = 2
+    model, image = of_truth(Flows(), truth)
+    monkeypatch.setattr(Model, "prepare", lambda *_: image)
+    for bound, cells in ((0.3, 2), (0.4, 7)):
+        (place := tmp_path / str(bound)).mkdir()
+        plan = replace(CPU, volume_by="slices", slice_agreement=bound)
+        labels = segment_volume(image.volume, model, scratch=place, plan=plan).read()
+        assert labels.max() == cells
+        assert np.array_equal(labels > 0, truth > 0)
+
+
+def test_a_method_that_does_not_say_where_its_channels_point_goes_by_slices(tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Pointing(Pieces):
+        def channels(self, ndim):
+            return ndim
+
+    words = ("Pointing has 2 channels in images and 3 in volumes", "volume_by = 'slices'")
+    complaint(SettingsError, lambda: Pointing().in_volume(0), *words)
+    assert Pieces().in_volume(0) == (0,)
+
+
+def test_the_way_that_the_network_learnt_is_the_way_that_tiles_are_cut(monkeypatch):
+    """Unless the plan names another one."""
+    asked, tiles = [], inference.tiles
+    monkeypatch.setattr(inference, "tiles", lambda *given: asked.append(given[1]) or tiles(*given))
+    model, array = same(2), picture(20, 20)
+    predicted(model, array)
+    model.module.network = type("Learnt", (Network,), {"tiling": "cellpose"})(2, 1, 1)
+    predicted(model, array)
+    predicted(model, array, tiling="even")
+    assert asked == ["even", "cellpose", "even"]
 
 
 # ------------------------------------------------------------------------------------------------------ from scan to cells

@@ -11,12 +11,13 @@ import torch
 
 import laws
 from mesophyll import inference
-from mesophyll.representations import Flows, Representation
+from mesophyll.representations import Cellpose, Flows, Representation
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
     "flows to the interior": Flows(target="interior"),
     "diffusion flows": Flows(target="diffusion"),
+    "cellpose": Cellpose(),
 }
 
 

@@ -268,9 +268,14 @@ def test_a_scan_is_seen_at_the_models_voxels():
     np.testing.assert_allclose(image.volume.spacing_um, (0.65, 0.65))
 
 
-@pytest.mark.parametrize(("ndim", "shape", "name"), [(2, (20, 20, 20), "leaf-3d"), (3, (40, 40), "leaf-2d")])
-def test_a_scan_of_other_axes_is_told_the_model_to_take(ndim, shape, name):
-    complaint(ModelError, lambda: made(ndim).prepare(scan(shape)), f"has {len(shape)} axes", f"--model {name}")
+def test_an_image_is_told_the_model_to_take_and_a_volume_may_be_seen_in_sections():
+    complaint(ModelError, lambda: made(3).prepare(scan((40, 40))), "has 2 axes", "reads volumes", "--model leaf-2d")
+    assert made(2).prepare(scan((20, 24, 28))).shape == (20, 24, 28)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 40), (40, 40, 3)])
+def test_colours_are_no_volume(shape):
+    complaint(VolumeError, lambda: made(2).prepare(scan(shape)), "at least 16 along each axis, and colours are none")
 
 
 def test_a_scan_too_coarse_or_too_small_is_told():

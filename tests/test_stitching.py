@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from catalogue import crowd
 from mesophyll.blocks import grid, intersect, relative
 from mesophyll.labels import same_partition, sequential
-from mesophyll.stitching import agreements, merge
+from mesophyll.stitching import agreements, merge, successors
 
 few = settings(max_examples=60, deadline=None)
 pairs_of_labels = st.tuples(st.integers(1, 5), st.integers(1, 6)).flatmap(
@@ -146,3 +146,29 @@ def test_a_cell_does_not_agree_with_the_two_that_it_was_run_together_from():
     first = np.array([[1] * 10 + [2] * 10])
     second = np.ones((1, 20), np.int32)
     assert len(agreements(first.astype(np.int32), second, 0.5)) == 0
+
+
+# ------------------------------------------------------------------------------------------------------- slice by slice
+
+
+def test_a_successor_is_the_best_of_both_sides():
+    """1 overlaps 1 with an IoU of 6/10 and 2 with one of 4/16; 2 overlaps nothing better, and still gets nothing."""
+    first, second = np.zeros((2, 1, 20), np.int32)
+    first[0, :10] = 1
+    second[0, :6], second[0, 6:16] = 1, 2
+    assert successors(first, second, 0.1).tolist() == [[1, 1]]
+    assert successors(first, second, 0.6).tolist() == []
+    assert successors(first, second, 0.59).tolist() == [[1, 1]]
+
+
+def test_two_cells_do_not_become_one_through_a_third():
+    first, second = np.zeros((2, 1, 20), np.int32)
+    first[0, :10], first[0, 10:20] = 1, 2
+    second[0, :20] = 1
+    assert successors(first, second, 0.1).tolist() == [[1, 1]]  # equals: the first
+
+
+def test_slices_without_cells_have_no_successors():
+    empty, full = np.zeros((4, 4), np.int32), np.ones((4, 4), np.int32)
+    for first, second in ((empty, full), (full, empty), (empty, empty)):
+        assert successors(first, second, 0.1).shape == (0, 2)

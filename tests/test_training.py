@@ -16,14 +16,14 @@ from scipy import ndimage
 from catalogue import crowd
 from complaint import complaint
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
-from mesophyll.inference import SegmentationPlan, segment_volume
+from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.io import Example
 from mesophyll.lesson import Lesson, PatchStream
-from mesophyll.model import Image, Intensity, load
-from mesophyll.network import Network
+from mesophyll.model import Image, Intensity, Model, load, save
+from mesophyll.network import CellposeNetwork, Network
 from mesophyll.patches import Shelf, Source
 from mesophyll.plan import TrainingPlan
-from mesophyll.representations import Flows, from_table
+from mesophyll.representations import Cellpose, Flows, from_table
 from mesophyll.training import split, train
 from mesophyll.volume import Volume
 
@@ -168,6 +168,69 @@ def test_a_model_of_another_network_is_not_taught_on(trained, tmp_path):
         "leave start out",
     )
     assert not (tmp_path / "on").exists()
+
+
+def imported(folder, **settings):
+    """A model of Cellpose's network, as it is after an import."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = CellposeNetwork(**settings).build().eval()
+    return Model("cyto3", module, Cellpose(halo=8), 1.0, Intensity(clip=None, zeros=True)), folder
+
+
+def losses(folder):
+    """The validation losses of a training, epoch by epoch."""
+    with next(folder.glob("logs/csv/*/metrics.csv")).open(encoding="utf-8") as file:
+        return [float(row["validation_loss"]) for row in csv.DictReader(file) if row["validation_loss"]]
+
+
+TUNING = TrainingPlan(patch=32, epochs=3, steps=12, batch=2, validation_patches=4, held_out=0.4, rate=3e-3)
+"""Nothing of it says what the model is."""
+
+
+def test_an_imported_model_is_tuned_and_what_the_plan_leaves_open_is_the_models(tmp_path):
+    start, folder = imported(tmp_path / "cyto3")
+    save(start, folder, exact=True)
+    plan = replace(TUNING, start=str(folder))
+    model = train([example(0), example(1)], tmp_path / "tuned", plan, device="cpu")
+    fallen = losses(tmp_path / "tuned")
+    assert fallen[-1] < 0.9 * fallen[0]
+    again = load(tmp_path / "tuned")
+    for field in ("network", "representation", "spacing_um", "intensity"):
+        assert getattr(again, field) == getattr(model, field) == getattr(start, field)
+    told = again.card["plan"]
+    assert (told["ndim"], told["architecture"], told["representation"]["name"]) == (2, "cellpose", "cellpose")
+    assert not equal(weights(again), weights(start))
+    labels = segment(example(2).scans[0].read(), spacing_um=1, model=again, device="cpu")
+    assert labels.shape == (40, 40)
+
+
+def test_what_the_plan_says_is_not_the_models(tmp_path):
+    start, folder = imported(tmp_path / "cyto3")
+    save(start, folder)
+    said = replace(TUNING, start=str(folder), epochs=1, steps=1, spacing_um=0.9, representation={"name": "flows"})
+    model = train([example(0), example(1)], tmp_path / "tuned", said, device="cpu")
+    assert (model.spacing_um, model.representation) == (0.9, Flows())
+    assert model.intensity == start.intensity
+
+
+def test_cellposes_network_can_be_taught_from_nothing_and_is_one_for_images(tmp_path):
+    plan = replace(TUNING, ndim=2, architecture="cellpose", spacing_um=1.0, epochs=1, steps=1)
+    model = train([example(0), example(1)], tmp_path / "new", plan, device="cpu")
+    assert load(tmp_path / "new").network == model.network == CellposeNetwork()
+    complaint(SettingsError, lambda: replace(plan, ndim=3), "ndim = 3", "one for images", "set ndim = 2")
+    complaint(
+        SettingsError, lambda: replace(plan, patch=20), "patch = 20", "a network of Cellpose needs a multiple of 8"
+    )
+
+
+def test_a_network_of_other_channels_is_not_taught_on(tmp_path):
+    start, folder = imported(tmp_path / "cyto3")
+    save(start, folder)
+    plan = replace(TUNING, start=str(folder), tissue="classes")
+    mapped = [replace(example(seed), tissue=Volume(np.zeros((40, 40), np.uint8), (1.0, 1.0))) for seed in range(2)]
+    words = ("{'name': 'cellpose', 'ndim': 2, 'inputs': 2,", "keeps its axes, channels")
+    complaint(ModelError, lambda: train(mapped, tmp_path / "on", plan, device="cpu"), *words)
 
 
 def test_a_training_that_has_ended_can_be_resumed_and_is_the_same(trained, tmp_path):

@@ -9,17 +9,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from mesophyll.blocks import Block, Region, grid, intersect, relative
+from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
 from mesophyll.device import Device, fast_precision, pick
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
@@ -27,7 +28,9 @@ from mesophyll.model import DEFAULT_MODELS, Image, Model, find
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.scratch import check_room, mapped
-from mesophyll.stitching import agreements, merge
+from mesophyll.sections import Seen, slabs
+from mesophyll.stitching import agreements, merge, successors
+from mesophyll.tiling import Tiling, tiles
 from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
 
 __all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
@@ -45,6 +48,9 @@ class SegmentationPlan:
 
     Parameters
     ----------
+    tiling
+        How an image is cut into tiles: ``even``, as few and as short as they can be; ``cellpose``, 224 voxels wide and fading
+        into each other as in Cellpose 1 to 3, whatever is said of sides and overlap below; ``auto``, as the network learnt.
     tile_2d, tile_3d
         Greatest side of the pieces that pass through the network, in voxels of the model.
     mirror
@@ -58,12 +64,18 @@ class SegmentationPlan:
         How far a block looks beyond its own voxels; neighbours are compared where both have looked.
     agreement
         Two blocks saw the same cell where, in the part that both have looked at, its IoU is above this.
+    volume_by
+        How a model of images goes through a volume: ``planes``, sections across all three axes whose outputs are averaged and
+        decoded in 3D; ``slices``, slice by slice along Z, where cells that follow each other become one.
+    slice_agreement
+        A cell goes on in the next slice as the one that overlaps it most, where their IoU is above this.
     decoding
         Settings of the model's representation to change, for example ``{min_size_vox = 50}``.
     device
         ``auto``, ``cpu`` or ``cuda``.
     """
 
+    tiling: Tiling | Literal["auto"] = "auto"
     tile_2d: int = 512
     tile_3d: int = 160
     mirror: bool = False
@@ -71,6 +83,8 @@ class SegmentationPlan:
     block: int = 224
     block_halo: int = 32
     agreement: float = 0.5
+    volume_by: Literal["planes", "slices"] = "planes"
+    slice_agreement: float = 0.25
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"
 
@@ -83,12 +97,17 @@ class SegmentationPlan:
                     "an overlap is not negative, and a tile's side is at least twice that",
                     f"correct {name} or overlap",
                 )
-        if self.block <= 0 or self.block_halo < 0 or not 0 < self.agreement < 1:
+        if self.block <= 0 or self.block_halo < 0:
             raise SettingsError(
-                f"block = {self.block}, block_halo = {self.block_halo}, agreement = {self.agreement}",
-                "a block has voxels, its halo is not negative, an agreement lies between 0 and 1",
+                f"block = {self.block}, block_halo = {self.block_halo}",
+                "a block has voxels, its halo is not negative",
                 "correct the plan",
             )
+        for name in ("agreement", "slice_agreement"):
+            if not 0 < getattr(self, name) < 1:
+                raise SettingsError(
+                    f"{name} = {getattr(self, name)}", "an agreement lies between 0 and 1", f"correct {name}"
+                )
 
 
 def segment(
@@ -150,10 +169,13 @@ def segment_volume(
     image = model.prepare(volume, tissue)
     check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
     image = _staged(image, scratch, progress)
-    outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
-    predict(model, image, outputs, plan=plan, progress=progress)
     labels = mapped(scratch / "labels.npy", image.shape, np.int32)
-    decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    if model.network.ndim < volume.ndim and plan.volume_by == "slices":
+        _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
+    else:
+        outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
+        predict(model, image, outputs, plan=plan, progress=progress)
+        decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     same = image.shape == volume.shape
     return replace(
         volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
@@ -195,13 +217,31 @@ def predict(
     """Add the activated outputs of the network into ``outputs``, zeros of shape (C, *S).
 
     Tiles overlap; each is weighted by ramps that add up to one everywhere, so no tile needs to know its neighbours and the
-    order does not matter.
+    order does not matter. A model of images looks at the sections of a volume across all three axes: each channel of the
+    volume is the mean over the sections that speak of it, two of them for a flow and three for the foreground.
     """
-    where = pick(plan.device)
+    with _sight(model, plan) as see:
+        if len(image.shape) == model.network.ndim:
+            see(image, outputs, progress)
+        else:
+            _see_planes(see, model.representation, image, outputs, progress)
+
+
+class _See(Protocol):
+    def __call__(self, image: Seen, outputs: NDArray[Any], progress: Progress = silent, /) -> None:
+        """Add what a network says of an image into outputs, shape (C, *S)."""
+
+
+@contextmanager
+def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
+    """Bring a network to its device, and yield what lets it look at an image tile by tile."""
+    where, ndim = pick(plan.device), model.network.ndim
     precision = fast_precision(where)
-    side = plan.tile_2d if len(image.shape) == 2 else plan.tile_3d
-    layout = torch.channels_last if len(image.shape) == 2 else torch.channels_last_3d
+    side = plan.tile_2d if ndim == 2 else plan.tile_3d
+    tiling = model.network.tiling if plan.tiling == "auto" else plan.tiling
+    layout = torch.channels_last if ndim == 2 else torch.channels_last_3d
     module = model.module.to(where, memory_format=layout).eval()  # type: ignore[call-overload]
+    mirrors = _mirrors(ndim) if plan.mirror else [()]
 
     def look(tile_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Return the activated output of a tile, seen in a mirror that turns some axes round."""
@@ -211,41 +251,39 @@ def predict(
         activated: NDArray[np.float32] = model.representation.activate(raw[None].float())[0].cpu().numpy()
         return model.representation.mirror(activated, axes) if axes else activated
 
-    mirrors = _mirrors(len(image.shape)) if plan.mirror else [()]
-    with torch.inference_mode(), torch.autocast(where.type, precision, enabled=precision != torch.float32):
-        for region, ramps in track(list(_tiles(image.shape, side, plan.overlap)), "looking for walls", progress):
-            tile = image.read(region)
-            activated = reduce(np.add, (look(tile, axes) for axes in mirrors))
+    def see(image: Seen, outputs: NDArray[Any], progress: Progress = silent, /) -> None:
+        for tile in track(list(tiles(image.shape, tiling, side, plan.overlap)), "looking for walls", progress):
+            seen = np.pad(image.read(tile.write), [(0, 0), *tile.margins])
+            activated = reduce(np.add, (look(seen, axes) for axes in mirrors))[(slice(None), *tile.inner)]
             activated /= len(mirrors)
-            for axis, ramp in enumerate(ramps, start=1):
+            for axis, ramp in enumerate(tile.ramps, start=1):
                 activated *= ramp.reshape([-1 if other == axis else 1 for other in range(activated.ndim)])
-            outputs[(slice(None), *region)] += activated.astype(np.float16)
+            outputs[(slice(None), *tile.write)] += activated.astype(outputs.dtype)
+
+    with torch.inference_mode(), torch.autocast(where.type, precision, enabled=precision != torch.float32):
+        yield see
+
+
+def _see_planes(
+    see: _See, representation: Representation, image: Image, outputs: NDArray[np.float16], progress: Progress
+) -> None:
+    """Add the mean of what sections across all axes say into the outputs of a volume."""
+    into = [list(representation.in_volume(across)) for across in range(3)]
+    views = np.bincount(np.concatenate(into), minlength=len(outputs)).astype(np.float32)
+    for slab in track(
+        [slab for across in range(3) for slab in slabs(image.shape, across)], "looking at sections", progress
+    ):
+        channels = into[slab.across]
+        said = np.zeros((len(channels), *shape_of(slab.region)), np.float32)
+        for index, section in slab.sections(image):
+            see(section, said[index])
+        place: tuple[Any, ...] = (channels, *slab.region)
+        outputs[place] += (said / views[channels, None, None, None]).astype(np.float16)
 
 
 def _mirrors(ndim: int) -> list[tuple[int, ...]]:
     """Return every set of axes, the empty one first."""
     return [axes for count in range(ndim + 1) for axes in itertools.combinations(range(ndim), count)]
-
-
-def _tiles(shape: tuple[int, ...], side: int, overlap: int) -> Iterator[tuple[Region, tuple[NDArray[np.float32], ...]]]:
-    """Yield each tile's region and the weight of its voxels along each axis."""
-    axes = [_spans(length, side, overlap) for length in shape]
-    for spans in itertools.product(*axes):
-        yield tuple(span for span, _ in spans), tuple(ramp for _, ramp in spans)
-
-
-def _spans(length: int, side: int, overlap: int) -> list[tuple[slice, NDArray[np.float32]]]:
-    """Cut an axis into the fewest spans, as short as these can be, with ramps over their overlaps that add up to one."""
-    count = max(-(-(length - overlap) // (side - overlap)), 1)
-    side = -(-(length + (count - 1) * overlap) // count)
-    starts = [round(place * (length - side) / max(count - 1, 1)) for place in range(count)]
-    places = np.arange(length)
-    rises = [np.clip(np.minimum(places - start + 1, start + side - places), 0, overlap + 1) for start in starts]
-    total = np.sum(rises, axis=0)
-    return [
-        (slice(start, start + side), (rise / total)[start : start + side].astype(np.float32))
-        for start, rise in zip(starts, rises, strict=True)
-    ]
 
 
 def _pad(image_CS: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
@@ -283,6 +321,28 @@ def decode(
     for block, table in zip(blocks, tables, strict=True):
         numbers = np.searchsorted(kept, table).astype(np.int32)
         labels[block.write] = numbers[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
+
+
+def _segment_slices(
+    model: Model, image: Image, labels: Labels, *, scratch: Path, plan: SegmentationPlan, progress: Progress
+) -> None:
+    """Find the cells of each slice along Z on its own and write those that follow each other as one cell."""
+    method = from_table(to_table(model.representation) | plan.decoding)
+    counts: list[int] = []
+    pairs: list[tuple[int, int, NDArray[np.int64]]] = []
+    for slab in track(slabs(image.shape, 0), "going through slices", progress):
+        for _, section in slab.sections(image):
+            here = len(counts)
+            outputs = np.zeros((method.channels(2), *section.shape), np.float16)
+            with _sight(model, plan) as see:
+                see(section, outputs)
+            decode(method, outputs, labels[here], scratch=scratch, plan=plan)
+            counts.append(int(labels[here].max(initial=0)))
+            if here:
+                found = successors(labels[here - 1], labels[here], plan.slice_agreement)
+                pairs.append((here - 1, here, found))
+    for here, table in enumerate(merge(counts, pairs)):
+        labels[here] = table[labels[here]]
 
 
 def _place(scratch: Path, block: Block) -> Path:

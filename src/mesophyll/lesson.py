@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
-from mesophyll.network import ResidualUNet
+from mesophyll.network import Built
 from mesophyll.patches import Source, Supply, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress
@@ -95,7 +95,7 @@ class Lesson(lightning.LightningModule):
 
     def __init__(
         self,
-        network: ResidualUNet,
+        network: Built,
         representation: Representation,
         plan: TrainingPlan,
         learn: Supply,
@@ -171,9 +171,7 @@ class _Teller(Callback):
         self.progress("training", trainer.global_step, self.total)
 
 
-def fit(
-    lesson: Lesson, folder: Path, *, resume: bool, device: torch.device, progress: Progress
-) -> tuple[ResidualUNet, float]:
+def fit(lesson: Lesson, folder: Path, *, resume: bool, device: torch.device, progress: Progress) -> tuple[Built, float]:
     """Run a lesson; return the network as it was when it did best on validation, and that loss.
 
     Logs (CSV and TensorBoard) go to ``folder/logs``, checkpoints to ``folder/checkpoints``.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mesophyll.blocks import Region
 from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, SettingsError, VolumeError
 from mesophyll.io import replacing
-from mesophyll.network import Network, ResidualUNet
+from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
 from mesophyll.tissues import TISSUE_CHANNELS, TissueInput, as_channels
@@ -48,16 +48,18 @@ _SAMPLE_VOXELS = 2_000_000
 class Intensity:
     """How grey values are brought to one range: these percentiles of the scan become 0 and 1.
 
-    Voxels of exactly 0 lie outside a scanner's field of view and are not counted. What lies far outside the range (a crystal
-    among cells) is clipped to ``clip``.
+    Voxels of exactly 0 lie outside a scanner's field of view and are not counted, unless ``zeros`` says so. What lies far
+    outside the range (a crystal among cells) is clipped to ``clip``; None clips nothing, as Cellpose does.
     """
 
     low: float = 1.0
     high: float = 99.0
-    clip: tuple[float, float] = (-1.0, 2.0)
+    clip: tuple[float, float] | None = (-1.0, 2.0)
+    zeros: bool = False
 
     def __post_init__(self) -> None:
-        if not (0 <= self.low < self.high <= 100 and self.clip[0] < self.clip[1]):
+        clips = self.clip is None or self.clip[0] < self.clip[1]
+        if not (0 <= self.low < self.high <= 100 and clips):
             raise SettingsError(
                 f"low = {self.low}, high = {self.high}, clip = {self.clip}",
                 "percentiles lie between 0 and 100, and low is less than high; so it is with the range clipped to",
@@ -69,7 +71,7 @@ class Intensity:
         step = max(round((np.prod(volume.shape) / _SAMPLE_VOXELS) ** (1 / volume.ndim)), 1)
         sample = np.asarray(volume.data[(slice(None, None, step),) * volume.ndim]).astype(np.float32)
         _check_finite(sample, volume.name)
-        seen = sample[sample != 0]
+        seen = sample if self.zeros else sample[sample != 0]
         low, high = np.percentile(seen, [self.low, self.high]) if seen.size else (0.0, 0.0)
         if low >= high:
             raise VolumeError(
@@ -99,7 +101,7 @@ class Image:
     volume: Volume
     low: float
     high: float
-    clip: tuple[float, float]
+    clip: tuple[float, float] | None
     tissue: LazyArray | None = None
     tissue_input: TissueInput = "none"
 
@@ -123,7 +125,8 @@ class Image:
         """Return a region, shape (C, *S), float32."""
         grey = np.asarray(self.volume.data[region]).astype(np.float32)
         _check_finite(grey, self.volume.name)
-        seen: NDArray[np.float32] = np.clip((grey - self.low) / (self.high - self.low), *self.clip)[None]
+        seen: NDArray[np.float32] = ((grey - self.low) / (self.high - self.low))[None]
+        seen = seen if self.clip is None else np.clip(seen, *self.clip)
         if self.tissue is None:
             return seen
         return np.concatenate([seen, as_channels(np.asarray(self.tissue[region]), self.tissue_input)])
@@ -164,7 +167,7 @@ class Model:
     """
 
     name: str
-    module: ResidualUNet
+    module: Built
     representation: Representation
     spacing_um: float
     intensity: Intensity = field(default_factory=Intensity)
@@ -173,7 +176,7 @@ class Model:
     tissue: TissueInput = "none"
 
     @property
-    def network(self) -> Network:
+    def network(self) -> Architecture:
         """What the module was made from."""
         return self.module.network
 
@@ -186,7 +189,7 @@ class Model:
         if min(image.shape) < MIN_SIDE:
             raise VolumeError(
                 f"{volume.name} has {' x '.join(map(str, image.shape))} voxels of {self.spacing_um:g} µm",
-                f"the model {self.name} needs at least {MIN_SIDE} along each axis",
+                f"the model {self.name} needs at least {MIN_SIDE} along each axis, and colours are none",
                 "pass a larger piece of the scan, or check --spacing",
             )
         return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
@@ -198,10 +201,10 @@ class Model:
             raise ModelError(f"{met} is given", f"the model {self.name} {rule}", f"{remedy}, or another model")
 
     def _check_axes(self, volume: Volume) -> None:
-        if volume.ndim != self.network.ndim:
+        if volume.ndim < self.network.ndim:
             raise ModelError(
                 f"{volume.name} has {volume.ndim} axes",
-                f"the model {self.name} reads {self.network.ndim}",
+                f"the model {self.name} reads volumes",
                 f"pass --model {DEFAULT_MODELS[volume.ndim]}",
             )
 
@@ -225,22 +228,21 @@ def _like(tissue: Volume, scan: Volume) -> Volume:
     return replace(tissue, spacing_um=scan.spacing_um)
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path, *, exact: bool = False) -> None:
     """Write a model into a folder, which may hold other things (logs, checkpoints) as well.
 
-    The weights come first and ``model.json``, with their checksum, last: a model cut off in between does not load.
+    The weights come first and ``model.json``, with their checksum, last: a model cut off in between does not load. They are
+    written in half precision where they fit into its range; ``exact`` keeps them as they are.
     """
-    weights = {
-        key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in model.module.state_dict().items()
-    }
+    state = model.module.state_dict()
+    weights = {key: (value if exact else _half(value)).contiguous() for key, value in state.items()}
     make_folder(folder)
     with replacing(Path(folder) / WEIGHTS) as temporary:
         safetensors.torch.save_file(weights, temporary)
     about = {
         "format": _FORMAT,
         "name": model.name,
-        "network": to_dict(model.network),
+        "network": network_to_table(model.network),
         "representation": to_table(model.representation),
         "spacing_um": model.spacing_um,
         "intensity": to_dict(model.intensity),
@@ -250,6 +252,11 @@ def save(model: Model, folder: Path) -> None:
     }
     with replacing(Path(folder) / ABOUT) as temporary:
         temporary.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _half(value: torch.Tensor) -> torch.Tensor:
+    fits = value.is_floating_point() and bool(torch.isfinite(value.half()).all())
+    return value.half() if fits else value
 
 
 def make_folder(folder: Path) -> None:
@@ -275,12 +282,12 @@ def load(folder: Path) -> Model:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if about["format"] != _FORMAT:
             raise ValueError(f"its format is {about['format']!r}, this version reads {_FORMAT}")
-        network = from_dict(Network, about["network"], f"{ABOUT}, network")
+        network = network_from_table(about["network"], f"{ABOUT}, network")
         representation = from_table(about["representation"])
         if network.outputs != representation.channels(network.ndim):
             raise ValueError(f"{network.outputs} outputs do not fit the representation")
         tissue = about.get("tissue", "none")  # models older than tissue maps as an input do not say
-        if network.inputs != 1 + TISSUE_CHANNELS[tissue]:
+        if not network.reads(1 + TISSUE_CHANNELS[tissue]):
             raise ValueError(f"{network.inputs} inputs do not fit tissue = {tissue!r}")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
 from mesophyll.model import Intensity
-from mesophyll.network import Size
+from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
 from mesophyll.tissues import TissueInput
@@ -36,12 +36,15 @@ class TrainingPlan:
     ndim
         2 or 3. A 2D model learns from 2D scans and from sections of volumes.
     representation
-        Name and settings of what is learnt, see `mesophyll.representations`.
+        Name and settings of what is learnt, see `mesophyll.representations`. Empty: that of ``start``, or flows.
+    architecture
+        ``residual``, the U-Net of the report, or ``cellpose``, the network of Cellpose 1 to 3, for images only.
     size, levels
-        Of the network.
+        Of a residual network.
     start
-        The model that is taught on: a shipped one's name, or a folder. Its network must be the plan's. Empty: weights are
-        drawn at random.
+        The model that is taught on: a shipped one's name, or a folder, of an imported one too. What the plan leaves at its
+        default (axes, architecture, representation, spacing, intensity, tissue) is the model's; its network cannot be
+        another. Empty: weights are drawn at random.
     spacing_um
         The cubic voxel that the model works at.
     intensity
@@ -81,7 +84,8 @@ class TrainingPlan:
     """
 
     ndim: Literal[2, 3] = 3
-    representation: dict[str, Any] = field(default_factory=lambda: {"name": "flows"})
+    representation: dict[str, Any] = field(default_factory=dict)
+    architecture: Literal["residual", "cellpose"] = "residual"
     size: Size = "small"
     levels: int = 4
     start: str = ""
@@ -109,11 +113,14 @@ class TrainingPlan:
         for name in _ABOVE_0:
             if not getattr(self, name) > 0:  # this way round, for NaN
                 raise SettingsError(f"{name} = {getattr(self, name)}", f"{name} is above 0", f"correct {name}")
-        stride = 2 ** (self.levels - 1)
+        cellpose = self.architecture == "cellpose"
+        if cellpose and self.ndim != CellposeNetwork.ndim:
+            raise SettingsError(f"ndim = {self.ndim}", "the architecture cellpose is one for images", "set ndim = 2")
+        stride = CellposeNetwork().stride if cellpose else 2 ** (self.levels - 1)
         if self.patch <= 0 or self.patch % stride:
             raise SettingsError(
                 f"patch = {self.patch}",
-                f"a network of {self.levels} levels needs a multiple of {stride}",
+                f"a network of {'Cellpose' if cellpose else f'{self.levels} levels'} needs a multiple of {stride}",
                 "correct patch",
             )
         if not 0 < self.held_out < 1:

@@ -15,7 +15,7 @@ from scipy.sparse import csgraph
 
 from mesophyll.labels import Labels
 
-__all__ = ["agreements", "merge"]
+__all__ = ["agreements", "merge", "successors"]
 
 
 def agreements(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
@@ -25,14 +25,37 @@ def agreements(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
     right it is near 1 however little of the cell this is. To ask only that one lies in the other would be wrong: what a
     block's edge cuts may have run together there, and would tie whole neighbours to each other.
     """
+    pairs, overlap = _overlaps(first, second)
+    return np.asarray(pairs[overlap > iou])
+
+
+def successors(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
+    """Return the pairs (n, 2) of cells of two neighbouring slices that are one cell.
+
+    Each is the other's best, by intersection over union, and it is above ``iou``: no cell of a slice gets two successors, so
+    no two cells of one slice become one, however low the bound is. After ``stitch3D`` of Cellpose.
+    """
+    pairs, overlap = _overlaps(first, second)
+    best = [np.zeros(int(side.max(initial=0)) + 1) for side in (first, second)]
+    for place, most in enumerate(best):
+        np.maximum.at(most, pairs[:, place], overlap)
+    mutual = [overlap == most[pairs[:, place]] for place, most in enumerate(best)]
+    chosen = pairs[(overlap > iou) & mutual[0] & mutual[1]]
+    for place in range(2):  # of equals, the first
+        chosen = chosen[np.unique(chosen[:, place], return_index=True)[1]]
+    return np.asarray(chosen)
+
+
+def _overlaps(first: Labels, second: Labels) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the pairs (n, 2) of cells that share voxels, and the IoU of each."""
     both = (first > 0) & (second > 0)
     if not both.any():
-        return np.empty((0, 2), np.int64)
+        return np.empty((0, 2), np.int64), np.empty(0)
     base = int(second.max()) + 1
     packed, common = np.unique(first[both].astype(np.int64) * base + second[both], return_counts=True)
     pairs = np.stack([packed // base, packed % base], axis=1)
     sizes = [np.bincount(side[side > 0])[pairs[:, place]] for place, side in enumerate((first, second))]
-    return np.asarray(pairs[common > iou * (sizes[0] + sizes[1] - common)])
+    return pairs, common / (sizes[0] + sizes[1] - common)
 
 
 def merge(counts: Sequence[int], pairs: Sequence[tuple[int, int, NDArray[np.int64]]]) -> list[NDArray[np.int32]]:

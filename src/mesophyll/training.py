@@ -17,12 +17,12 @@ from mesophyll.device import Device, pick
 from mesophyll.errors import FileError, ModelError, VolumeError
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Image, Model, find, make_folder, save
-from mesophyll.network import Network, ResidualUNet
+from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
 from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
 from mesophyll.patches import InTurn, Shelf, Source, Supply
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
-from mesophyll.representations import from_table
+from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
 from mesophyll.tissues import TISSUE_CHANNELS
 from mesophyll.volume import Volume, resample
@@ -64,13 +64,15 @@ def train(
     """
     plan = plan or TrainingPlan()
     _check_fresh(Path(folder), resume=resume)
+    known = find(plan.start) if plan.start else None
+    plan = plan if known is None else _continued(plan, known)
     representation = from_table(plan.representation)
+    plan = replace(plan, representation=to_table(representation))
     learn, judge = _supplies(examples, plan)
     torch.manual_seed(plan.seed)
-    network = Network(
-        plan.ndim, 1 + TISSUE_CHANNELS[plan.tissue], representation.channels(plan.ndim), plan.size, plan.levels
-    )
-    lesson = Lesson(_begin(network, plan.start), representation, plan, learn, judge)
+    network = _network(plan, representation)
+    module = network.build() if known is None else _taught(known, network, plan)
+    lesson = Lesson(module, representation, plan, learn, judge)
     make_folder(folder)
     start = time.monotonic()
     module, loss = fit(lesson, Path(folder), resume=resume, device=pick(device), progress=progress)
@@ -99,16 +101,36 @@ def _supplies(examples: Sequence[Example], plan: TrainingPlan) -> tuple[Supply, 
     return InTurn([Shelf(scans), Nursery(*seen)]), Shelf(held)
 
 
-def _begin(network: Network, start: str) -> ResidualUNet:
-    """Return the network to teach: new, or as ``start`` left it."""
-    if not start:
-        return network.build()
-    known = find(start)
-    if known.network != network:
+def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:
+    """Return the plan in which all that it leaves at its default, and that a model decides, is as the model has it."""
+    table, usual = network_to_table(known.network), TrainingPlan()
+    decided = {
+        "ndim": known.network.ndim,
+        "architecture": table["name"],
+        "representation": to_table(known.representation),
+        "spacing_um": known.spacing_um,
+        "intensity": known.intensity,
+        "tissue": known.tissue,
+    } | {key: table[key] for key in ("size", "levels") if key in table}
+    return replace(plan, **{key: value for key, value in decided.items() if getattr(plan, key) == getattr(usual, key)})
+
+
+def _network(plan: TrainingPlan, representation: Representation) -> Architecture:
+    channels, outputs = 1 + TISSUE_CHANNELS[plan.tissue], representation.channels(plan.ndim)
+    if plan.architecture == "cellpose":
+        return CellposeNetwork(inputs=max(channels, CellposeNetwork.inputs), outputs=outputs)
+    return Network(plan.ndim, channels, outputs, plan.size, plan.levels)
+
+
+def _taught(known: Model, network: Architecture, plan: TrainingPlan) -> Built:
+    """Return the network of a model that is taught on, if it is what the plan asks for."""
+    fits = known.network.reads(1 + TISSUE_CHANNELS[plan.tissue])
+    if not fits or known.network != replace(network, inputs=known.network.inputs):
         raise ModelError(
-            f"start = {start!r} is a network of {to_dict(known.network)}, the plan's of {to_dict(network)}",
+            f"start = {plan.start!r} is a network of {network_to_table(known.network)}, the plan's of "
+            f"{network_to_table(network)}",
             "what is taught on keeps its axes, channels, size and levels",
-            "take these from its model.json, or leave start out",
+            "leave these out of the plan, or leave start out",
         )
     return known.module
 

@@ -9,12 +9,12 @@ import typer
 
 from mesophyll.cli.options import DeviceOption, PlanFile
 from mesophyll.cli.screen import bars, say, show
-from mesophyll.cli.verb import verb
+from mesophyll.cli.verb import verb, verbs
 
 if TYPE_CHECKING:
     from mesophyll.model import Model
 
-__all__ = ["models", "register", "train"]
+__all__ = ["import_", "models", "register", "train"]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,16 @@ def register(app: typer.Typer) -> None:
             "mesophyll train -o my-model --plan synthetic.toml",
         ],
     )
-    verb(app, models, examples=["mesophyll models"])
+    group = verbs(app, models, examples=["mesophyll models", "mesophyll models import cyto3 -o cyto3 --diameter-um 25"])
+    verb(
+        group,
+        import_,
+        name="import",
+        examples=[
+            "mesophyll models import cyto3 -o cyto3 --diameter-um 25",
+            "mesophyll models import nucleitorch_0 -o nuclei --diameter-um 8 --name nuclei",
+        ],
+    )
 
 
 def train(
@@ -61,11 +70,38 @@ def train(
 
 
 def models() -> None:
-    """List the models that come with the package."""
+    """List the models that come with the package, or import one of Cellpose."""
     from mesophyll.model import load, shipped
 
     rows = [_row(load(folder), folder) for folder in shipped().values()]
     show(rows) if rows else say("no model comes with this copy of the package; pass --model a trained one's folder")
+
+
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A weight file of Cellpose 1 to 3, downloaded or trained by yourself."),
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL_FOLDER", help="Where the model goes.")],
+    diameter_um: Annotated[
+        float, typer.Option("--diameter-um", metavar="UM", help="How wide the cells are that shall be found, in µm.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What reports call it; otherwise the file's name.")
+    ] = "",
+    sha256: Annotated[
+        str,
+        typer.Option("--sha256", metavar="SUM", help="The checksum that the file must have; it is shown in any case."),
+    ] = "",
+) -> None:
+    """Make a model of a weight file of Cellpose."""
+    from mesophyll import cellpose
+    from mesophyll.model import save
+
+    model = cellpose.read(file, diameter_um=diameter_um, name=name, sha256=sha256)
+    save(model, out, exact=True)
+    say(f"SHA-256 of {file.name}: {model.card['imported']['sha256']}")
+    say(f"the model {model.name} is written to {out}; use it: mesophyll segment SCAN -o OUT --model {out}")
 
 
 def _row(model: Model, folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mesophyll.cli.numbers import gather
 from mesophyll.cli.screen import complain, quietly
 from mesophyll.errors import MesophyllError
 
-__all__ = ["verb"]
+__all__ = ["verb", "verbs"]
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -38,10 +38,30 @@ class _Command(TyperCommand):
         return rest
 
 
-def verb(app: typer.Typer, function: F, *, examples: Sequence[str]) -> None:
+def verb(app: typer.Typer, function: F, *, examples: Sequence[str], name: str = "") -> None:
     """Make a function a verb of the command line; its parameters are the options, its docstring the help."""
-    epilog = "\n\n".join(["[bold]Examples[/bold]", *(f"  {example}" for example in examples)])
-    app.command(function.__name__, cls=_Command, epilog=epilog, no_args_is_help=_asks(function))(_guarded(function))
+    called = name or function.__name__
+    app.command(called, cls=_Command, epilog=_epilog(examples), no_args_is_help=_asks(function))(_guarded(function))
+
+
+def verbs(app: typer.Typer, function: Callable[[], None], *, examples: Sequence[str]) -> typer.Typer:
+    """Make a function without parameters a verb that stands alone or before others; those go into what is returned."""
+    group = typer.Typer(rich_markup_mode="rich")
+    guarded = _guarded(function)
+
+    def alone(context: typer.Context, *, quiet: Any = False, debug: Any = False) -> None:
+        if context.invoked_subcommand is None:
+            guarded(quiet=quiet, debug=debug)
+
+    alone.__doc__ = function.__doc__
+    alone.__annotations__ = {"context": typer.Context} | _COMMON
+    group.callback(invoke_without_command=True, epilog=_epilog(examples))(alone)
+    app.add_typer(group, name=function.__name__)
+    return group
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"  {example}" for example in examples)])
 
 
 def _asks(function: Callable[..., None]) -> bool:

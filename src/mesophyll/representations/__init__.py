@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesophyll.representations.base import Representation
+from mesophyll.representations.cellpose import Cellpose
 from mesophyll.representations.flows import Flows
 from mesophyll.settings import from_dict, to_dict, unknown
 
-__all__ = ["REPRESENTATIONS", "Flows", "Representation", "from_table", "to_table"]
+__all__ = ["REPRESENTATIONS", "Cellpose", "Flows", "Representation", "from_table", "to_table"]
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows}
+REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows, "cellpose": Cellpose}
 """Every method under the name by which plans and models call it."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 
 __all__ = ["Representation"]
@@ -60,6 +61,19 @@ class Representation(ABC):
 
         Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`.
         """
+
+    def in_volume(self, across: int) -> tuple[int, ...]:
+        """Return, for each channel of a section across an axis of a volume, the channel of the volume that it speaks of.
+
+        Channels that point nowhere are the same in both, and this is right for them; who has others says which.
+        """
+        if self.channels(2) != self.channels(3):
+            raise SettingsError(
+                f"{type(self).__name__} has {self.channels(2)} channels in images and {self.channels(3)} in volumes",
+                f"a section across axis {across} does not tell which of them it speaks of",
+                "go through the volume slice by slice: volume_by = 'slices'",
+            )
+        return tuple(range(self.channels(2)))
 
     @abstractmethod
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:

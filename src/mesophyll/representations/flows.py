@@ -121,6 +121,10 @@ class Flows(Representation):
         mirrored[[1 + axis for axis in axes]] *= -1
         return mirrored
 
+    def in_volume(self, across: int) -> tuple[int, ...]:
+        """Foreground, and the flow along the section's own axes."""
+        return (0, *(1 + axis for axis in range(3) if axis != across))
+
     @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Follow the flow and gather what ends together. A tensor is followed on its own device."""

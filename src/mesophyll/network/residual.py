@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mesophyll.network.base import Architecture, Built
+
 __all__ = ["SIZES", "Network", "ResidualUNet", "Size"]
 
 Size = Literal["small", "medium", "large"]
@@ -27,7 +29,7 @@ _POOL = {2: functional.max_pool2d, 3: functional.max_pool3d}
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Architecture):
     """What a `ResidualUNet` is made from; it stands in ``model.json``.
 
     Parameters
@@ -42,9 +44,6 @@ class Network:
         Resolutions, the first one included: the deepest sees voxels 2**(levels - 1) times coarser.
     """
 
-    ndim: Literal[2, 3]
-    inputs: int
-    outputs: int
     size: Size = "small"
     levels: int = 4
 
@@ -58,7 +57,7 @@ class Network:
         return ResidualUNet(self)
 
 
-class ResidualUNet(nn.Module):
+class ResidualUNet(Built):
     """Image (B, C, *S) to raw output (B, C, *S); every side of S a multiple of ``network.stride``."""
 
     def __init__(self, network: Network) -> None:
