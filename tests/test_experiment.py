@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mesophyll import experiment, io, phantom
 from mesophyll.errors import FileError, SettingsError
@@ -20,8 +21,11 @@ from mesophyll.experiment.leaves import example
 from mesophyll.experiment.shapes import shapes
 from mesophyll.experiment.table import Leaf, Run, Trial, build, read
 from mesophyll.labels import same_partition
+from mesophyll.model import load
+from mesophyll.network import CellposeNetwork
 from mesophyll.progress import silent
 from mesophyll.traits import measure
+from test_cellpose import as_in_a_file
 
 PLAN = {
     "levels": 2,
@@ -147,6 +151,18 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_runs_of_weights_are_made_where_the_file_is_passed(tmp_path):
+    file = tmp_path / "cyto2torch_0"
+    torch.save(as_in_a_file(CellposeNetwork().build()) | {"diam_mean": torch.tensor([30.0])}, file)
+    runs = [SMALL["runs"][-1] | {"diameter_um": 19.5}]
+    table = build(ALONE | {"runs": runs, "shown": []}, "small")
+    results = experiment.run(table, tmp_path / "out", weights={"cyto2": file}, device="cpu")
+    assert not results.left_out
+    made = load(tmp_path / "out" / "models" / "published")
+    assert (made.network.ndim, made.spacing_um) == (2, 0.65)
+    assert results.judgements["published", "same leaf", "volume"].seconds > 0
+
+
 def test_scales_change_every_plan_and_tables_in_plans_are_merged():
     table = changed()
     run = replace(table.run("first"), plan={"representation": {"target": "centre"}})
@@ -164,6 +180,8 @@ def test_the_shipped_experiment_is_the_reports():
     assert (plan.patch, plan.batch * plan.accumulate, plan.rate, plan.schedule) == (64, 64, 1e-3, "plateau")
     assert (plan.patience, plan.validation_patches, plan.split) == (25, 1000, "leaking")
     assert plan.representation["target"] == "centre"
+    flat = table.training_plan(table.run("2D-Cellpose, fruit, then the leaf"), "small")
+    assert (flat.ndim, flat.architecture, flat.representation) == (2, "cellpose", {"name": "cellpose"})
     leaks = {name: table.leaks(table.run("3D-Cellpose"), trial, 64) for name, trial in table.trials.items()}
     assert leaks == {"as in the report": True, "same leaf": False, "other leaves": False}
 
