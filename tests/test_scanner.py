@@ -288,15 +288,15 @@ def test_noise_in_large_voxels_is_binned_noise_of_small_ones():
 
 
 def test_tomographic_noise_lacks_what_is_coarse_in_its_plane_and_keeps_it_along_the_axis():
-    fine = ramped(1, Grid((64, 128, 128), FINE), 0.178)
+    fine = ramped(1, Grid((64, 128, 128), FINE), 0.182)
     assert fine.std() == pytest.approx(0.93, abs=0.02)  # pixels of 0.1625 µm average a little
     deep, high, wide = ([_alike(fine, axis, lag) for lag in (1, 2, 4)] for axis in range(3))
     np.testing.assert_allclose(high, wide, atol=0.02)
     assert deep[0] == pytest.approx(0.8, abs=0.03)
     assert 0.7 < wide[0] < 0.8
-    assert wide[2] < -0.05 < 0 < deep[2]
+    assert wide[2] < -0.05 < deep[2] - 0.05
     binned = fine.reshape(16, 4, 32, 4, 32, 4).mean(axis=(1, 3, 5))
-    coarse = ramped(2, Grid((48, 48, 48), (0.65,) * 3), 0.178)
+    coarse = ramped(2, Grid((48, 48, 48), (0.65,) * 3), 0.182)
     assert coarse.std() == pytest.approx(binned.std(), rel=0.08)
 
 
@@ -307,8 +307,8 @@ def _alike(field: np.ndarray, axis: int, lag: int) -> float:
 
 
 def test_a_box_of_tomographic_noise_is_that_box_of_the_whole():
-    whole = ramped(3, Grid((20, 20, 20), (0.3,) * 3), 0.178)
-    alone = ramped(3, Grid((5, 6, 7), (0.3,) * 3, (4, 8, 2)), 0.178)
+    whole = ramped(3, Grid((20, 20, 20), (0.3,) * 3), 0.182)
+    alone = ramped(3, Grid((5, 6, 7), (0.3,) * 3, (4, 8, 2)), 0.182)
     np.testing.assert_array_equal(alone, whole[4:9, 8:14, 2:9])
 
 
@@ -459,7 +459,9 @@ def test_paganin_glows_where_air_is_near_in_cells_and_in_air_alike():
     glow = images[0] - images[1]
     exact = 1 - ndimage.gaussian_filter1d((labels[12, :, 12] > 0).astype(float), 12.0, mode="nearest")
     places = [13, 45, 70, 90, 110, 155]
-    np.testing.assert_allclose(glow[places], 40 * (np.minimum(exact[places], 0.6) - 0.12), atol=2.5)  # a lattice of 2 µm
+    np.testing.assert_allclose(
+        glow[places], 40 * (np.minimum(exact[places], 0.6) - 0.12), atol=2.5
+    )  # a lattice of 2 µm
     assert glow[13] > 12
     assert glow[155] < -4
     assert glow[45] == pytest.approx(40 * 0.48, abs=0.5)  # more air than 0.6 makes no difference

@@ -78,8 +78,8 @@ class Optics:
     walls_otherwise: float = 0.6
     hidden: float = 0.0
     walls: Range = (0.85, 1.2)
-    noise: Range = (0.8, 1.4)
-    noise_um: Range = (0.165, 0.19)
+    noise: Range = (0.85, 1.3)
+    noise_um: Range = (0.179, 0.190)
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
     blur: Range = (0.85, 1.25)

@@ -14,14 +14,16 @@ from mesophyll.phantom.scanner.optics import Look
 
 __all__ = ["Texture"]
 
-GRAIN_GRIDREC = 5.0
-GRAINS_PAGANIN = ((0.23, 0.55), (0.38, 1.9))
-"""Paganin's noise is two grains: the height of each, and its reach as a multiple of that of gridrec's."""
+GRAIN_GRIDREC = 5.2
+GRAINS_PAGANIN = ((0.29, 0.5), (0.27, 1.9))
+"""The height of gridrec's noise. Paganin's is two grains, one finer and one coarser: the height of each, and its reach as a
+multiple of that of gridrec's."""
 
-CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 1.2
+CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 0.95
 SHADING_GRIDREC, SHADING_PAGANIN = 1.2, 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 2.75, 2.15
+STREAKS_GRIDREC, STREAKS_PAGANIN = 2.5, 2.1
 STREAKS_UM = (1.0, 0.65, 25.0)
+"""The reach of streaks along each axis."""
 
 NEAR_UM = 8.0
 """How far from a face of the leaf streaks and shading are stronger."""
