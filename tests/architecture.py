@@ -28,7 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
     "second": {"device", "model", "patches", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference"},
-    "fourth": {"report", "experiment"},
+    "fourth": {"report", "experiment", "validation"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from mesophyll import cellpose
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.table import Run
-from mesophyll.model import ABOUT, Model, find, load
+from mesophyll.model import ABOUT, Model, find, load, save
 from mesophyll.training import train
 
 __all__ = ["model"]
@@ -22,12 +23,16 @@ def model(setting: Setting, run: Run) -> Model:
     folder = _folder(setting, run)
     if not (folder / ABOUT).is_file():
         folder.parent.mkdir(exist_ok=True)
-        _teach(setting, run, folder)
+        _import(setting, run, folder) if run.weights else _teach(setting, run, folder)
     return load(folder)
 
 
 def _folder(setting: Setting, run: Run) -> Path:
     return setting.folder / "models" / run.slug
+
+
+def _import(setting: Setting, run: Run, folder: Path) -> None:
+    save(cellpose.read(setting.weights[run.weights], diameter_um=run.diameter_um), folder, exact=True)
 
 
 def _teach(setting: Setting, run: Run, folder: Path) -> None:

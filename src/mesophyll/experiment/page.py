@@ -48,7 +48,9 @@ def write_page(path: Path, results: Results) -> None:
         *_pictures(results),
         _made(results),
     ]
-    lead = f"{len(results.runs)} runs, {len(results.places)} ways to judge them."
+    lead = (
+        f"Runs: {len(results.runs)}. Ways to judge them: {len(results.places)}. Scale: {results.setting.scale or NONE}."
+    )
     with replacing(path) as partial:
         partial.write_text(html.page(text(table.title), text(lead), "\n".join(parts)), encoding="utf-8")
 

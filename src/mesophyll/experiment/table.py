@@ -184,11 +184,11 @@ class Table:
         return next(run for run in self.runs if run.name == name)
 
     def training_plan(self, run: Run, scale: str) -> TrainingPlan:
-        """Return how a run is trained; tables within plans are merged, not replaced."""
+        """Return how a run is trained; tables within plans are merged, unless they are of different names."""
         merged: dict[str, Any] = {}
         for layer in (self.plan, self.scales.get(scale, {}), run.plan):
             for key, value in layer.items():
-                merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
+                merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
         return from_dict(TrainingPlan, merged, f"plan of {run.name!r}")
 
     def learnt(self, run: Run) -> list[Leaf]:
@@ -199,6 +199,12 @@ class Table:
     def leaks(self, run: Run, trial: Trial, guard: int) -> bool:
         """Tell whether a run has learnt from what it is judged on, or from less than ``guard`` voxels beside it."""
         return any(not seen.apart(self.leaves[name], guard) for seen in self.learnt(run) for name in trial.data)
+
+
+def _merged(before: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with its changes; settings of one representation say nothing of another."""
+    other = "name" in value and value["name"] != before.get("name")
+    return dict(value) if other else {**before, **value}
 
 
 def shipped() -> dict[str, Path]:

@@ -93,7 +93,7 @@ class Palisade:
     share: Range = (0.35, 0.45)
     layers: tuple[int, int] = (1, 1)
     width_um: Range = (9.5, 13.5)
-    taper: Range = (0.70, 0.88)
+    taper: Range = (0.68, 0.86)
     missing: Range = (0.0, 0.06)
     arms: tuple[int, int] = (0, 0)
 

@@ -21,6 +21,7 @@ from mesophyll.phantom.anatomy.bodies import Body, bump
 from mesophyll.phantom.anatomy.frame import Frame
 from mesophyll.phantom.anatomy.seeds import KEPT, Seeds, bin_at, bins, rank
 from mesophyll.phantom.grid import Grid
+from mesophyll.phantom.hashing import of_pair, share
 
 __all__ = ["Opening", "Parted"]
 
@@ -38,6 +39,9 @@ UPRIGHT = 0.3
 
 SLACK = 0.65
 """How well neighbours hold that lost each other."""
+
+HOLDS = np.uint64(1)
+"""The seed by which pairs of cells hold each other: the cells of no two leaves are numbered alike."""
 
 WARP = 2.0
 """How far walls are bent, as a multiple of the table of bumps."""
@@ -256,13 +260,4 @@ def _hold(column: Any, apart: Any, who: Any, other: Any, links: Any) -> Any:
     own, its = who[0], who[other]
     if column[own] and column[its]:
         return 1.0 - min(max((apart[0] - SOLID_UM) / TORN_UM, 0.0), 1.0)
-    return 1.0 if _chance(min(own, its), max(own, its)) < links else SLACK
-
-
-@numba.njit(cache=True, nogil=True)
-def _chance(first: Any, second: Any) -> Any:
-    """Return a number between 0 and 1 that belongs to a pair of cells."""
-    mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(second)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.float64((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) / 9007199254740992.0
+    return 1.0 if share(of_pair(own, its, HOLDS)) < links else SLACK

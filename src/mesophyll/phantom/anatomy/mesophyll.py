@@ -101,8 +101,8 @@ def grow(
 def _opening(rng: np.random.Generator, anatomy: Anatomy, share: float) -> Opening:
     """Draw how grown tissue comes apart: the smaller the bodies, the more lobed."""
     return Opening(
-        top=rng.uniform(0.2, 0.35) if share > 0 else 1.0,
-        columns=rng.uniform(0.5, 0.65) if share > 0 else 1.0,
+        top=rng.uniform(0.3, 0.45) if share > 0 else 1.0,
+        columns=rng.uniform(0.8, 1.0) if share > 0 else 1.0,
         knee=max(share, 0.1),
         lobed=min(1.4 - draw(rng, anatomy.spongy.body) ** 2, 0.85),
         links=0.7 + 0.3 * draw(rng, anatomy.spongy.links),

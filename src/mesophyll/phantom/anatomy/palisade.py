@@ -43,7 +43,7 @@ def _layer(
     seeds = scatter(rng, [-MARGIN_UM] * 2, [deep + MARGIN_UM, wide + MARGIN_UM], width, rounds=5)
     count = len(seeds)
     around = nearest(seeds, seeds, 7)[0][:, 1:].mean(axis=1)
-    radius = 0.29 * (around + width)
+    radius = 0.275 * (around + width)
     length = span[1] * rng.uniform(0.85, 1.15, count)
     length[rng.uniform(size=count) < draw(rng, palisade.missing)] *= 0.45
     taper = draw(rng, palisade.taper) * rng.uniform(0.88, 1.12, count)
@@ -59,7 +59,7 @@ def _layer(
         place = seeds + slope * depth[:, None] + bow * np.sin(np.pi * share)
         return np.column_stack([place[:, 0], top + depth, place[:, 1], size])
 
-    middle = at(0.5, size * (0.4 + 0.6 * taper))
+    middle = at(0.5, size * (0.3 + 0.7 * taper))
     ends = np.stack([at(0.0, size), at(1.0, size * taper)], axis=1)
     columns = list(np.concatenate([np.stack([middle, middle], axis=1), ends], axis=2))
     for storey in range(arms):

@@ -8,7 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Field", "mix", "seed_from", "white"]
+from mesophyll.phantom.hashing import mix
+
+__all__ = ["Field", "seed_from", "white"]
 
 Field = NDArray[np.float32]
 
@@ -35,15 +37,6 @@ def white(seed: int, start: tuple[int, int, int], shape: tuple[int, int, int]) -
     box = np.empty(shape, np.float32)
     _white(np.uint64(seed), np.asarray(start, np.int64), box)
     return box
-
-
-@numba.njit(cache=True, nogil=True)
-def mix(key: Any) -> Any:
-    """Scramble 64 bits (the finaliser of SplitMix64)."""
-    key = (key + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFFFFFFFFFFFFFF)
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -17,7 +17,7 @@ from mesophyll.phantom.scanner.noise import blur, reach
 from mesophyll.phantom.scanner.optics import Bits, Look
 from mesophyll.volume import Spacing
 
-__all__ = ["edges", "edges_reach", "share_of_cell", "to_grey"]
+__all__ = ["edges", "edges_reach", "to_grey"]
 
 # Least squares over two profiles of the same slice, one across hand-drawn outlines (17 points, which lie 0.3 µm inside the edge
 # and wander about it), one from the half-way of Paganin on (16 points, see the calibration page; 0.5 to 0.6 µm sharper):
@@ -58,15 +58,6 @@ def edges(density: Field, spacing_um: Spacing, look: Look, keep: Region) -> tupl
     paganin *= np.float32(PAGANIN_STEP * look.contrast)
     paganin += np.float32(PAGANIN_AIR + PAGANIN_STEP + look.brightness)
     return gridrec, paganin
-
-
-def share_of_cell(paganin: Field, look: Look) -> Field:
-    """Return how far up the edge from air, 0, to cells, 1, each voxel of Paganin lies."""
-    share = paganin - np.float32(PAGANIN_AIR + PAGANIN_STEP + look.brightness)
-    share *= np.float32(1 / (PAGANIN_STEP * look.contrast))
-    share += 1
-    np.clip(share, 0, 1, out=share)
-    return share
 
 
 def to_grey(image: Field, unseen: NDArray[np.bool_] | None, bits: Bits) -> NDArray[Any]:

@@ -18,10 +18,14 @@ from mesophyll.phantom.grid import Floats, Grid
 from mesophyll.phantom.scanner.chance import Field, white
 from mesophyll.volume import Spacing
 
-__all__ = ["between", "blur", "grain", "reach", "smooth"]
+__all__ = ["between", "blur", "grain", "ramped", "reach", "smooth"]
 
 TRUNCATE = 3.0
 """Where a Gaussian ends, in multiples of its sigma."""
+
+RAMP, RAMP_REACH = 0.63, 1.5
+"""What `ramped` leaves out of grain: so much of the same grain blurred so much farther. With sigma = 0.182 µm its spectrum is
+within 6 % that of the inside of cells of a real slice from 0.7 to 2.2 waves for each µm, which goes as f exp(-1.4 f²)."""
 
 
 def reach(sigma_um: float, spacing_um: Spacing) -> tuple[int, int, int]:
@@ -51,10 +55,21 @@ def grain(seed: int, grid: Grid, sigma_um: float) -> Field:
     The noise has standard deviation 1 where voxels are far smaller than ``sigma_um``, the reach of its correlation
     exp(-t² / (4 sigma²)).
     """
-    kernels = [_kernel(sigma_um, step, step) for step in grid.spacing_um]
-    field = _coloured(seed, grid.start, grid.shape, kernels)
-    field *= np.float32(np.prod([_averaged(step, sigma_um) for step in grid.spacing_um]))
-    return field
+    return _averaged_grain(seed, grid, (sigma_um,) * 3)
+
+
+def ramped(seed: int, grid: Grid, sigma_um: float) -> Field:
+    """Draw noise as filtered back-projection leaves it: in the tomographic plane (Y, X) the ramp filter takes what is coarse.
+
+    It has standard deviation 1 where voxels are far smaller than ``sigma_um``, the reach of the finest that is left.
+    """
+    wide_um = RAMP_REACH * sigma_um
+    fine, coarse = (_averaged_grain(seed, grid, (sigma_um, across_um, across_um)) for across_um in (sigma_um, wide_um))
+    # Weights of the same white noise through filters that keep an even grey: grain itself is brought to deviation 1.
+    share = RAMP / RAMP_REACH
+    fine -= np.float32(share) * coarse
+    fine *= np.float32(1 / np.sqrt(1 - 4 * RAMP / (1 + RAMP_REACH**2) + share**2))
+    return fine
 
 
 def smooth(seed: int, grid: Grid, sigma_um: tuple[float, float, float]) -> Field:
@@ -73,6 +88,14 @@ def smooth(seed: int, grid: Grid, sigma_um: tuple[float, float, float]) -> Field
     coarse = _coloured(seed, (first[0], first[1], first[2]), (shape[0], shape[1], shape[2]), kernels)
     coarse *= np.float32(np.prod([_averaged(over, sigma) for over, sigma in zip(averaging, sigma_um, strict=True)]))
     return between(coarse, places, first)
+
+
+def _averaged_grain(seed: int, grid: Grid, sigma_um: tuple[float, float, float]) -> Field:
+    """Draw grain with a reach along each axis."""
+    each = list(zip(sigma_um, grid.spacing_um, strict=True))
+    field = _coloured(seed, grid.start, grid.shape, [_kernel(sigma, step, step) for sigma, step in each])
+    field *= np.float32(np.prod([_averaged(step, sigma) for sigma, step in each]))
+    return field
 
 
 def _coloured(seed: int, start: tuple[int, ...], shape: tuple[int, ...], kernels: list[Floats]) -> Field:

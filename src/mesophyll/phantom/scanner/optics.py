@@ -23,8 +23,8 @@ def _walls_seen() -> dict[int, float]:
         tissues.LOWER_EPIDERMIS: 0.95,
         tissues.PALISADE: 0.85,
         tissues.SPONGY: 0.25,
-        tissues.BUNDLE_SHEATH: 0.95,
-        tissues.VEIN: 0.95,
+        tissues.BUNDLE_SHEATH: 0.8,
+        tissues.VEIN: 0.35,
     }
 
 
@@ -54,7 +54,7 @@ class Optics:
     shading, texture, streaks
         Slow variation, the grain inside cells, and streaks along the leaf, as multiples of the measured ones.
     glow
-        By how much cells near air are brighter in Paganin than those deep in tissue, as a multiple of what was measured.
+        By how much what is near air is brighter in Paganin than what is deep in tissue, as a multiple of what was measured.
     rings, seams
         Arcs about the axis of rotation, and steps and lines where tiles of a scan were joined, in grey values.
     motion
@@ -78,15 +78,15 @@ class Optics:
     walls_otherwise: float = 0.6
     hidden: float = 0.0
     walls: Range = (0.85, 1.2)
-    noise: Range = (0.7, 1.5)
-    noise_um: Range = (0.15, 0.20)
+    noise: Range = (0.85, 1.3)
+    noise_um: Range = (0.179, 0.190)
     contrast: Range = (0.85, 1.15)
     brightness: Range = (-10.0, 10.0)
     blur: Range = (0.85, 1.25)
     shading: Range = (0.5, 1.6)
     texture: Range = (0.5, 1.2)
-    streaks: Range = (0.0, 1.5)
-    glow: Range = (0.4, 1.1)
+    streaks: Range = (0.4, 1.6)
+    glow: Range = (0.6, 1.2)
     rings: Range = (0.0, 1.0)
     seams: Range = (0.0, 1.0)
     motion: Range = (0.0, 1.6)

@@ -9,15 +9,21 @@ import numpy as np
 from mesophyll.phantom.grid import Grid
 from mesophyll.phantom.scanner.chance import Field, seed_from
 from mesophyll.phantom.scanner.faces import Faces
-from mesophyll.phantom.scanner.noise import grain, smooth
+from mesophyll.phantom.scanner.noise import grain, ramped, smooth
 from mesophyll.phantom.scanner.optics import Look
 
 __all__ = ["Texture"]
 
-GRAIN_GRIDREC, GRAIN_PAGANIN = 5.6, 0.46
-CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 1.2
+GRAIN_GRIDREC = 5.2
+GRAINS_PAGANIN = ((0.29, 0.5), (0.27, 1.9))
+"""The height of gridrec's noise. Paganin's is two grains, one finer and one coarser: the height of each, and its reach as a
+multiple of that of gridrec's."""
+
+CELLS_GRIDREC, CELLS_PAGANIN = 0.9, 0.95
 SHADING_GRIDREC, SHADING_PAGANIN = 1.2, 8.0
-STREAKS_GRIDREC, STREAKS_PAGANIN = 1.7, 1.35
+STREAKS_GRIDREC, STREAKS_PAGANIN = 2.5, 2.1
+STREAKS_UM = (1.0, 0.65, 25.0)
+"""The reach of streaks along each axis."""
 
 NEAR_UM = 8.0
 """How far from a face of the leaf streaks and shading are stronger."""
@@ -41,7 +47,7 @@ class Texture:
     @classmethod
     def draw(cls, rng: np.random.Generator, faces: Faces) -> Texture:
         """Draw the seeds."""
-        return cls(tuple(seed_from(rng) for _ in range(6)), faces)
+        return cls(tuple(seed_from(rng) for _ in range(7)), faces)
 
     def add(self, gridrec: Field, paganin: Field, density: Field, box: Grid, look: Look) -> None:
         """Add the textures to both images of a box, all of shape (Z, Y, X)."""
@@ -50,10 +56,9 @@ class Texture:
         if look.shading or look.streaks:
             self._add_shading(gridrec, paganin, box, look)
         if look.noise:
-            for image, seed, height in zip(
-                (gridrec, paganin), self.seeds, (GRAIN_GRIDREC, GRAIN_PAGANIN), strict=False
-            ):
-                image += np.float32(height * look.noise) * grain(seed, box, look.noise_um)
+            gridrec += np.float32(GRAIN_GRIDREC * look.noise) * ramped(self.seeds[0], box, look.noise_um)
+            for seed, (height, reach) in zip((self.seeds[1], self.seeds[6]), GRAINS_PAGANIN, strict=True):
+                paganin += np.float32(height * look.noise) * grain(seed, box, reach * look.noise_um)
 
     def _add_cells(self, gridrec: Field, paganin: Field, density: Field, box: Grid, look: Look) -> None:
         """Add what the inside of cells looks like: faint grain of about a µm, the same in both reconstructions."""
@@ -72,7 +77,7 @@ class Texture:
         shading *= np.float32(look.shading)
         paganin += np.float32(SHADING_PAGANIN) * shading
         gridrec += np.float32(SHADING_GRIDREC) * shading
-        streaks = smooth(self.seeds[5], box, (1.0, 0.5, 25.0))
+        streaks = smooth(self.seeds[5], box, STREAKS_UM)
         streaks *= np.float32(look.streaks) * (np.float32(0.8) + np.float32(0.6) * near)
         paganin += np.float32(STREAKS_PAGANIN) * streaks
         gridrec += np.float32(STREAKS_GRIDREC) * streaks

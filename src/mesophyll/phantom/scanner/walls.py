@@ -17,8 +17,9 @@ from mesophyll import tissues
 from mesophyll.blocks import Region
 from mesophyll.labels import Labels
 from mesophyll.phantom.grid import Floats
+from mesophyll.phantom.hashing import mix, of_pair, share
 from mesophyll.phantom.ranges import draw
-from mesophyll.phantom.scanner.chance import Field, mix, seed_from
+from mesophyll.phantom.scanner.chance import Field, seed_from
 from mesophyll.phantom.scanner.noise import blur, reach
 from mesophyll.phantom.scanner.optics import Optics
 from mesophyll.volume import Spacing
@@ -135,11 +136,7 @@ def _is_wall(own: Any, other: Any, here: Any, there: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _height(first: Any, second: Any, share: Any, seed: Any) -> Any:
+def _height(first: Any, second: Any, seen: Any, seed: Any) -> Any:
     """Return a contact's height relative to its tissue's ridge: near 1 where it shows, `FAINT` where it does not."""
-    key = (np.uint64(min(first, second)) << np.uint64(32)) ^ np.uint64(max(first, second))
-    key = mix(key ^ mix(seed))
-    shows = (key >> np.uint64(40)) / 16777216.0
-    if shows >= share:
-        return FAINT
-    return 0.6 + 0.8 * ((mix(key) >> np.uint64(40)) / 16777216.0)
+    key = of_pair(first, second, seed)
+    return 0.6 + 0.8 * share(mix(key)) if share(key) < seen else FAINT
