@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import cc3d
 import fastremap
@@ -11,11 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.errors import LabelsError
 
-__all__ = ["UNKNOWN", "Labels", "check", "outlines", "remove_small", "same_partition", "sequential", "split_pieces"]
+__all__ = [
+    "UNKNOWN",
+    "Labels",
+    "Subject",
+    "check",
+    "outlines",
+    "remove_small",
+    "same_partition",
+    "sequential",
+    "split_pieces",
+]
 
 Labels = NDArray[np.int32]
 
 UNKNOWN = -1
+
+Subject = Literal["cells", "tissue"]
+"""What numbers stand for: cells, one number each, which is only a name; or tissues, whose numbers are codes with a meaning."""
 
 
 def check(labels: ArrayLike, name: str = "labels") -> Labels:

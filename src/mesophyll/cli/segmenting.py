@@ -69,13 +69,13 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     """Find the cells of a scan."""
     from mesophyll import io
     from mesophyll.inference import segment_volume
-    from mesophyll.model import DEFAULT_MODELS, find
+    from mesophyll.model import choose
 
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
     how = _plan(plan, device)
-    chosen = find(model or DEFAULT_MODELS[volume.ndim])
+    chosen = choose(model, "cells", volume.ndim)
     codes = None if tissue is None else io.read(tissue, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
