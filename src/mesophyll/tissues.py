@@ -81,7 +81,9 @@ def as_labels(codes_S: NDArray[Any], name: str = "the tissue map") -> Labels:
         On a number that is no tissue's; ``name`` begins it.
     """
     _check(codes_S, TISSUES | {UNKNOWN_CODE: "unknown", UNKNOWN: "unknown"}, name)
-    return np.where(codes_S == UNKNOWN_CODE, UNKNOWN, codes_S).astype(np.int32)
+    labels: Labels = np.array(codes_S, dtype=np.int32)
+    labels[labels == UNKNOWN_CODE] = UNKNOWN
+    return labels
 
 
 def as_codes(labels_S: Labels) -> NDArray[np.uint8]:

@@ -95,7 +95,7 @@ def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) 
             files.write(partial / f"{scan.name}.tif", scan, notes=notes)
         files.write(partial / f"{_LABELS}.tif", example.labels, kind="labels", notes=notes)
         if example.tissue:
-            files.write(partial / f"{_TISSUE}.tif", example.tissue, notes=notes)
+            files.write(partial / f"{_TISSUE}.tif", example.tissue, kind="tissue", notes=notes)
 
 
 def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:
