@@ -36,7 +36,8 @@ class TrainingPlan:
     ndim
         2 or 3. A 2D model learns from 2D scans and from sections of volumes.
     representation
-        Name and settings of what is learnt, see `mesophyll.representations`. Empty: that of ``start``, or flows.
+        Name and settings of what is learnt, see `mesophyll.representations`. Empty: that of ``start``, or flows. The one named
+        ``tissue`` learns the tissue map of the examples, all others learn their cells.
     architecture
         ``residual``, the U-Net of the report, or ``cellpose``, the network of Cellpose 1 to 3, for images only.
     size, levels
@@ -50,8 +51,9 @@ class TrainingPlan:
     intensity
         How grey values are brought to one range.
     tissue
-        How the model sees the tissue map beside the scan: not at all (``none``), as one channel of codes (``codes``, as in
-        the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it is used.
+        How a model of cells is shown the tissue map beside the scan: not at all (``none``), as one channel of codes
+        (``codes``, as in the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it
+        is used.
     leaves
         Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation

@@ -12,6 +12,7 @@ from mesophyll.cli import (
     experimenting,
     files,
     growing,
+    mapping,
     measuring,
     reporting,
     segmenting,
@@ -51,7 +52,19 @@ def _root(
     """From a micro-CT scan of a leaf to individual, measured cells."""
 
 
-for room in (demo, segmenting, measuring, reporting, files, growing, teaching, suggesting, validating, experimenting):
+for room in (
+    demo,
+    segmenting,
+    mapping,
+    measuring,
+    reporting,
+    files,
+    growing,
+    teaching,
+    suggesting,
+    validating,
+    experimenting,
+):
     room.register(app)
 
 
