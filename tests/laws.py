@@ -162,6 +162,21 @@ def law_12_a_mirrored_output_says_the_mirrored_cells(method: Representation, ndi
         assert np.array_equal(method.mirror(mirrored, axes), method.encode(truth))
 
 
+def law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies(method: Representation, ndim: int) -> None:
+    truth = touching_pair(ndim)
+    sections = truth == truth.max()
+    target = method.encode(truth)
+    forgotten = method.forget(target, sections)
+    assert np.array_equal(forgotten[:, ~sections], target[:, ~sections])
+    output = torch.full((1, *target.shape), 0.3, requires_grad=True)
+    loss = method.loss(output, torch.from_numpy(forgotten)[None], torch.ones((1, *truth.shape), dtype=torch.bool))
+    assert torch.isfinite(loss)
+    loss.backward()
+    moved = (output.grad[0] != 0).numpy()
+    assert not moved[np.isnan(forgotten)].any()
+    assert moved.any(axis=0).all()
+
+
 LAWS = [law for name, law in globals().items() if name.startswith("law_")]
 
 

@@ -93,6 +93,12 @@ class FlowOnlyFlipped(Flows):
 
 
 @dataclass(frozen=True)
+class LearnsFlowFromSections(Flows):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
 class WritesToItsInput(Flows):
     def encode(self, labels_S):
         labels_S[labels_S > 1] = 1
@@ -170,6 +176,7 @@ PLANTED = [
     (ForgottenSigmoid, laws.law_6_minimising_the_loss_returns_the_labels),
     (FlowBeyondCells, laws.law_7_no_cells_in_no_cells_out),
     (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
+    (LearnsFlowFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (FlowOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),

@@ -14,7 +14,7 @@ from mesophyll import validation
 from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import fates, mean_recall
 from mesophyll.io import Example
-from mesophyll.labels import UNKNOWN, labelled_slices
+from mesophyll.labels import UNKNOWN
 from mesophyll.plan import TrainingPlan, tuning
 from mesophyll.settings import read_table
 from mesophyll.validation import ValidationPlan, folds, validate
@@ -41,19 +41,10 @@ def example(labels, spacing_um=SPACING):
     )
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_labelled_slices_are_found_across_the_axis_that_people_labelled(axis):
-    assert labelled_slices(sliced((3, 9), axis))[0] == axis
-    assert labelled_slices(sliced((3, 9), axis))[1].tolist() == [3, 9]
-
-
 def test_labels_without_slices_are_told():
-    full = crowd(3, side=24)
-    complaint(
-        LabelsError, lambda: labelled_slices(full), "labels are known in every slice", "mark", "-1", "single cells"
-    )
-    nothing = np.full((4, 4, 4), UNKNOWN, np.int32)
-    complaint(LabelsError, lambda: labelled_slices(nothing), "nothing is labelled")
+    words = ("not those of single slices", "mark what nobody labelled as -1", "--by cells")
+    for labels in (crowd(3, side=24), np.full((4, 4, 4), UNKNOWN, np.int32), crowd(2, side=24)):
+        complaint(LabelsError, lambda labels=labels: folds(labels, SPACING, ValidationPlan()), *words)
 
 
 def test_a_hidden_slice_and_its_guard_are_not_learnt_from_and_every_slice_is_hidden_once():

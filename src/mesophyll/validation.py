@@ -21,7 +21,7 @@ from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import Fates, mean_ap, mean_recall, pooled
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.io import Example, replacing
-from mesophyll.labels import UNKNOWN, Labels, check, labelled_slices, split_pieces
+from mesophyll.labels import UNKNOWN, Labels, check, known_layers, labelled_slices, split_pieces
 from mesophyll.model import ABOUT, Model, load
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
@@ -135,7 +135,7 @@ def folds(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list[Fol
 
 
 def _by_slices(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list[Fold]:
-    axis, places = labelled_slices(labels)
+    axis, places = _slices(labels)
     _check_enough("labelled slices", len(places), plan)
     guard = int(plan.guard_um / spacing_um[axis])
     parts = []
@@ -145,6 +145,17 @@ def _by_slices(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> lis
         np.moveaxis(seen, axis, 0)[near] = UNKNOWN
         parts.append(Fold(seen, tuple(int(place) for place in hidden)))
     return parts
+
+
+def _slices(labels: Labels) -> tuple[int, tuple[int, ...]]:
+    found = labelled_slices(known_layers(labels.shape, lambda region: labels[region])) if labels.ndim == 3 else None
+    if found is None:
+        raise LabelsError(
+            "the labels are not those of single slices",
+            "labelled slices of a volume lie between others that are not labelled (-1)",
+            "mark what nobody labelled as -1, or hide cells instead (--by cells)",
+        )
+    return found
 
 
 def _by_cells(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list[Fold]:
@@ -243,7 +254,7 @@ class _Look:
 
 def _judge_slices(look: _Look, example: Example, labels: Labels, fold: Fold) -> Fates:
     """Judge hidden slices as pictures of their own: what a slice cuts into pieces are cells of their own there."""
-    axis, _ = labelled_slices(labels)
+    axis, _ = _slices(labels)
     scan = example.scans[0]
     flat = look.model.network.ndim == 2
     whole = None if flat and scan.ndim == 3 else look(scan, example.tissue)

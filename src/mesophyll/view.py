@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mesophyll.errors import LabelsError, VolumeError
 from mesophyll.io import Example
-from mesophyll.labels import UNKNOWN, Subject
+from mesophyll.labels import Subject, known_layers, labelled_slices
 from mesophyll.model import Image, Intensity
 from mesophyll.patches import Source
 from mesophyll.tissues import TissueInput
@@ -55,8 +55,7 @@ class View:
         source = Source(
             example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape), self.subject
         )
-        _check_known(source)
-        return source
+        return replace(source, slices=_slices(source))
 
 
 def _map_of(example: Example, use: str) -> Volume:
@@ -69,13 +68,13 @@ def _map_of(example: Example, use: str) -> Volume:
     return example.tissue
 
 
-def _check_known(source: Source) -> None:
-    """Look for a voxel that teaches something: mostly it lies in the first planes."""
-    shape = source.labels.shape
-    planes = (slice(place, place + 1) for place in range(shape[0]))
-    if all((source.read_labels((plane, *source.within[1:])) == UNKNOWN).all() for plane in planes):
+def _slices(source: Source) -> tuple[int, tuple[int, ...]] | None:
+    """Return the slices that are labelled, if only slices are; an error where nothing is known."""
+    known = known_layers(source.labels.shape, source.read_labels)
+    if not known[0].any():
         raise LabelsError(
             f"{source.name} holds no voxel of which its {_TAUGHT_BY[source.subject]} are known",
             f"a model of {source.subject} learns from {_TAUGHT_BY[source.subject]}.*",
             "label some, or leave the folder out",
         )
+    return labelled_slices(known) if len(known) == 3 else None

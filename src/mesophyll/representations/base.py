@@ -64,6 +64,13 @@ class Representation(ABC):
         """Bring a raw output to the scale of `encode`."""
 
     @abstractmethod
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return a target in which what a section of a cell does not tell is not known (NaN), where ``sections_S`` is true.
+
+        That a voxel lies in a cell, a section tells; where the middle of the cell lies, it does not.
+        """
+
+    @abstractmethod
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Return what an activated output is when space is mirrored along some of the axes S, numbered from 0.
 

@@ -63,6 +63,10 @@ class Tissue(Representation):
         """Shares that add up to one: softmax."""
         return torch.softmax(output_BCS, dim=1)
 
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:  # noqa: ARG002
+        """Forget nothing: a section tells the tissue of its voxels as well as a volume does."""
+        return target_CS
+
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """No channel points anywhere: flip them."""
         return np.flip(output_CS, tuple(1 + axis for axis in axes))
