@@ -26,9 +26,9 @@ FLOORS: dict[str, set[str]] = {
         "sections",
     },
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
-    "second": {"device", "model", "patches", "nursery", "cellpose"},
-    "third": {"plan", "lesson", "training", "inference"},
-    "fourth": {"report", "experiment", "validation"},
+    "second": {"device", "model", "patches", "view", "nursery", "cellpose"},
+    "third": {"plan", "lesson", "training", "inference", "mapping"},
+    "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
 }
@@ -36,7 +36,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
-    "tissues": {"errors"},
+    "tissues": {"errors", "labels"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},
@@ -45,9 +45,11 @@ BESIDE: dict[str, set[str]] = {
     "traits": {"io"},
     "patches": {"model"},
     "cellpose": {"model"},
-    "nursery": {"model", "patches"},
+    "view": {"model", "patches"},
+    "nursery": {"patches", "view"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
+    "mapping": {"inference"},
     "experiment": {"report"},
     "__main__": {"cli"},
 }

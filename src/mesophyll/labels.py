@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import cc3d
 import fastremap
@@ -14,6 +14,7 @@ from mesophyll.errors import LabelsError
 __all__ = [
     "UNKNOWN",
     "Labels",
+    "Subject",
     "check",
     "labelled_slices",
     "outlines",
@@ -26,6 +27,9 @@ __all__ = [
 Labels = NDArray[np.int32]
 
 UNKNOWN = -1
+
+Subject = Literal["cells", "tissue"]
+"""What numbers stand for: cells, one number each, which is only a name; or tissues, whose numbers are codes with a meaning."""
 
 
 def check(labels: ArrayLike, name: str = "labels") -> Labels:

@@ -18,8 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError
-from mesophyll.labels import UNKNOWN, Labels, check, split_pieces
+from mesophyll.labels import UNKNOWN, Labels, Subject, check, split_pieces
 from mesophyll.model import Image
+from mesophyll.tissues import as_labels
 from mesophyll.volume import LazyArray
 
 __all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]
@@ -42,15 +43,24 @@ class Source:
     images
         One or more reconstructions of the same scan; a patch is cut from one of them.
     labels
-        The cells, shape as the images; -1 where nobody knows.
+        What is learnt, shape as the images: cells, -1 where nobody knows; or a tissue map, 255 where nobody knows.
     within
         Where patches may lie.
+    subject
+        Which of the two it is.
     """
 
     name: str
     images: tuple[Image, ...]
     labels: LazyArray
     within: Region
+    subject: Subject = "cells"
+
+    def read_labels(self, region: Region) -> Labels:
+        """Return what is learnt in a region: int32, into which -1 can be written."""
+        if self.subject == "tissue":
+            return as_labels(np.asarray(self.labels[region]), f"the tissue map of {self.name}")
+        return check(self.labels[region], f"the labelling of {self.name}")
 
 
 class Supply(Protocol):
@@ -163,7 +173,7 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
         Where from.
     sides
         Voxels of the core along each axis of the source; one of them may be 1: then the patch is a 2D section, and cells that
-        the section cuts into pieces are cells of their own.
+        the section cuts into pieces are cells of their own; tissues are not.
     margin
         Voxels around the core. What lies outside the scan is mirrored in the image and unknown in the labels.
     rng
@@ -172,7 +182,7 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
     image = source.images[int(rng.integers(len(source.images)))]
     for _ in range(_DRAWS):
         region = _draw(source.within, sides, rng)
-        if (_read_labels(source, _cut(region, source.labels.shape)) != UNKNOWN).any():
+        if (source.read_labels(_cut(region, source.labels.shape)) != UNKNOWN).any():
             break
     flat = tuple(axis for axis, side in enumerate(sides) if side == 1)
     wide = tuple(
@@ -180,13 +190,9 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
         for axis, side in zip(region, sides, strict=True)
     )
     seen = _read_padded(image.read, wide, image.shape, mode="reflect")
-    labels = _read_padded(lambda inside: _read_labels(source, inside), wide, image.shape, constant_values=UNKNOWN)
+    labels = _read_padded(source.read_labels, wide, image.shape, constant_values=UNKNOWN)
     seen, labels = seen.squeeze(tuple(1 + axis for axis in flat)), labels.squeeze(flat)
-    return Patch(seen, split_pieces(labels) if flat else labels, margin)
-
-
-def _read_labels(source: Source, region: Region) -> Labels:
-    return check(source.labels[region], f"the labelling of {source.name}")  # int32, which -1 can be written into
+    return Patch(seen, split_pieces(labels) if flat and source.subject == "cells" else labels, margin)
 
 
 def _draw(within: Region, sides: Sequence[int], rng: np.random.Generator) -> Region:

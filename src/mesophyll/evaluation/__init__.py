@@ -1,4 +1,4 @@
-"""How good a labelling is: `match` compares it with the truth, `Scores` says what came out.
+"""How good a labelling is: `match` compares it with the truth, `Scores` says what came out; of a tissue map, `compare_tissue`.
 
 Where there are neither predicted nor true cells, everything agrees: ratios are 1, errors 0. Where only one side has
 cells, ratios are 0.
@@ -18,6 +18,7 @@ from mesophyll.evaluation.matching import Found, matches, report_map
 from mesophyll.evaluation.paired import Difference, difference, mean_ap, mean_recall, pooled
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
 from mesophyll.evaluation.scores import Counts, Scores
+from mesophyll.evaluation.tissue import TissueScores, compare_tissue
 from mesophyll.tissues import name_of
 from mesophyll.volume import LazyArray
 
@@ -27,7 +28,9 @@ __all__ = [
     "Difference",
     "Fates",
     "Scores",
+    "TissueScores",
     "compare",
+    "compare_tissue",
     "difference",
     "fates",
     "match",

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files, formats
 from mesophyll.io.atomic import replacing
 from mesophyll.io.base import Content
 from mesophyll.io.files import plain
+from mesophyll.labels import UNKNOWN
 from mesophyll.volume import Volume
 
 __all__ = ["Example", "read_example", "write_example"]
@@ -33,7 +36,7 @@ class Example:
     labels
         The cells: 0 background, > 0 cells, -1 unknown.
     tissue
-        The tissue map, or None.
+        The tissue map, 255 where it is unknown, or None.
     """
 
     name: str
@@ -43,7 +46,9 @@ class Example:
 
 
 def read_example(folder: str | Path) -> Example:
-    """Read a folder with ``labels.*``, perhaps ``tissue.*``, and scans under any other name; or an OME-Zarr.
+    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans under any other name; or an OME-Zarr.
+
+    Without ``labels.*``, nobody knows any cell: all labels are -1.
 
     An OME-Zarr is an image with its labels, and perhaps a label image ``tissue`` and other images in groups within it.
 
@@ -60,15 +65,20 @@ def read_example(folder: str | Path) -> Example:
     if formats.format_of(place).module == "ome_zarr":
         return _checked(_from_zarr(place))
     found = _files(place)
-    if _LABELS not in found or set(found) <= {_LABELS, _TISSUE}:
+    if not {_LABELS, _TISSUE} & set(found) or set(found) <= {_LABELS, _TISSUE}:
         raise FileError(
             f"{place} holds {', '.join(sorted(path.name for path in found.values())) or 'nothing that can be read'}",
-            "an example has a file labels.* and a scan of another name",
+            "an example has a file labels.* or tissue.*, and a scan of another name",
             "add what is missing",
         )
     scans = tuple(files.read(path) for name, path in sorted(found.items()) if name not in (_LABELS, _TISSUE))
     tissue = files.read(found[_TISSUE]) if _TISSUE in found else None
-    return _checked(Example(place.name, scans, files.read_labels(found[_LABELS]), tissue))
+    labels = files.read_labels(found[_LABELS]) if _LABELS in found else _unknown(scans[0])
+    return _checked(Example(place.name, scans, labels, tissue))
+
+
+def _unknown(scan: Volume) -> Volume:
+    return Volume(np.broadcast_to(np.int32(UNKNOWN), scan.shape), name=_LABELS)
 
 
 def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) -> None:
@@ -85,7 +95,7 @@ def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) 
             files.write(partial / f"{scan.name}.tif", scan, notes=notes)
         files.write(partial / f"{_LABELS}.tif", example.labels, kind="labels", notes=notes)
         if example.tissue:
-            files.write(partial / f"{_TISSUE}.tif", example.tissue, notes=notes)
+            files.write(partial / f"{_TISSUE}.tif", example.tissue, kind="tissue", notes=notes)
 
 
 def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:
