@@ -28,7 +28,7 @@ FLOORS: dict[str, set[str]] = {
     "first": {"io", "phantom", "representations", "network", "stitching", "evaluation", "traits"},
     "second": {"device", "model", "patches", "view", "nursery", "cellpose"},
     "third": {"plan", "lesson", "training", "inference", "mapping"},
-    "fourth": {"report", "experiment"},
+    "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
 }

@@ -30,7 +30,7 @@ from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.scratch import check_room, mapped
 from mesophyll.sections import Seen, slabs
 from mesophyll.stitching import agreements, merge, successors
-from mesophyll.tiling import Tiling, tiles
+from mesophyll.tiling import tiles
 from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
 
 __all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume", "stage"]
@@ -76,7 +76,7 @@ class SegmentationPlan:
         ``auto``, ``cpu`` or ``cuda``.
     """
 
-    tiling: Tiling | Literal["auto"] = "auto"
+    tiling: Literal["auto", "even", "cellpose"] = "auto"
     tile_2d: int = 512
     tile_3d: int = 160
     mirror: bool = False

@@ -16,6 +16,7 @@ __all__ = [
     "Labels",
     "Subject",
     "check",
+    "labelled_slices",
     "outlines",
     "remove_small",
     "same_partition",
@@ -83,6 +84,30 @@ def split_pieces(labels: Labels) -> Labels:
     connectivity = 6 if labels.ndim == 3 else 4
     pieces = cc3d.connected_components(np.maximum(labels, 0), connectivity=connectivity)
     return np.where(labels == UNKNOWN, UNKNOWN, pieces.astype(np.int32))
+
+
+def labelled_slices(labels: Labels) -> tuple[int, NDArray[np.int64]]:
+    """Return across which axis slices are labelled, and the places of those in which anything is known.
+
+    It is the axis with the smallest share of such slices: the others cut through all that is labelled.
+
+    Raises
+    ------
+    LabelsError
+        Where nothing is known, or something is in every slice across every axis.
+    """
+    known = labels != UNKNOWN
+    axes = range(labels.ndim)
+    places = [np.flatnonzero(known.any(axis=tuple(other for other in axes if other != axis))) for axis in axes]
+    shares = [len(found) / length for found, length in zip(places, labels.shape, strict=True)]
+    axis = int(np.argmin(shares))
+    if not 0 < shares[axis] < 1:
+        raise LabelsError(
+            "nothing is labelled" if shares[axis] == 0 else "labels are known in every slice",
+            "labelled slices lie between others that are not (-1)",
+            "mark what nobody labelled as -1, or take the labels as single cells",
+        )
+    return axis, places[axis]
 
 
 def outlines(labels: Labels) -> NDArray[np.bool_]:

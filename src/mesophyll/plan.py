@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.model import Intensity
+from mesophyll.model import DEFAULT_MODELS, Intensity
 from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
 from mesophyll.tissues import TissueInput
 
-__all__ = ["TrainingPlan"]
+__all__ = ["TrainingPlan", "tuning"]
 
 _ABOVE_0 = (
     "levels",
@@ -131,3 +131,10 @@ class TrainingPlan:
                 "a share between 0 and 1 leaves something to learn from and something to judge on",
                 "correct held_out",
             )
+
+
+def tuning(ndim: Literal[2, 3]) -> TrainingPlan:
+    """Return how a shipped model is taught on with a user's own labels: in less than 20 minutes on two cores."""
+    piece: dict[str, Any] = {"patch": 128, "batch": 8} if ndim == 2 else {"patch": 64, "batch": 2}
+    start = DEFAULT_MODELS[ndim]
+    return TrainingPlan(ndim=ndim, start=start, epochs=10, steps=40, rate=3e-4, **piece)

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from mesophyll import __version__
-from mesophyll.cli import demo, experimenting, files, growing, mapping, measuring, reporting, segmenting, teaching
+from mesophyll.cli import (
+    demo,
+    experimenting,
+    files,
+    growing,
+    mapping,
+    measuring,
+    reporting,
+    segmenting,
+    suggesting,
+    teaching,
+    validating,
+)
 
 __all__ = ["app", "main"]
 
@@ -40,7 +52,19 @@ def _root(
     """From a micro-CT scan of a leaf to individual, measured cells."""
 
 
-for room in (demo, segmenting, mapping, measuring, reporting, files, growing, teaching, experimenting):
+for room in (
+    demo,
+    segmenting,
+    mapping,
+    measuring,
+    reporting,
+    files,
+    growing,
+    teaching,
+    suggesting,
+    validating,
+    experimenting,
+):
     room.register(app)
 
 

@@ -15,7 +15,7 @@ from mesophyll.evaluation.base import THRESHOLDS, Overlaps, compare
 from mesophyll.evaluation.fates import Fates, trace
 from mesophyll.evaluation.intervals import ap_intervals
 from mesophyll.evaluation.matching import Found, matches, report_map
-from mesophyll.evaluation.paired import Difference, difference, mean_ap, pooled
+from mesophyll.evaluation.paired import Difference, difference, mean_ap, mean_recall, pooled
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
 from mesophyll.evaluation.scores import Counts, Scores
 from mesophyll.evaluation.tissue import TissueScores, compare_tissue
@@ -36,6 +36,7 @@ __all__ = [
     "match",
     "matches",
     "mean_ap",
+    "mean_recall",
     "pooled",
 ]
 
