@@ -136,5 +136,5 @@ class TrainingPlan:
 def tuning(ndim: Literal[2, 3]) -> TrainingPlan:
     """Return how a shipped model is taught on with a user's own labels: in less than 20 minutes on two cores."""
     piece: dict[str, Any] = {"patch": 128, "batch": 8} if ndim == 2 else {"patch": 64, "batch": 2}
-    start = DEFAULT_MODELS[ndim]
+    start = DEFAULT_MODELS["cells"][ndim]
     return TrainingPlan(ndim=ndim, start=start, epochs=10, steps=40, rate=3e-4, **piece)

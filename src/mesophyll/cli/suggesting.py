@@ -52,7 +52,7 @@ def suggest(  # noqa: PLR0913, PLR0917 - the options of a verb
     """Name the slices of a scan whose labelling should teach a model most."""
     from mesophyll import io
     from mesophyll.inference import SegmentationPlan
-    from mesophyll.model import DEFAULT_MODELS, find
+    from mesophyll.model import choose
     from mesophyll.report import suggestions
     from mesophyll.suggestion import SuggestionPlan, by_tissue, disagreement
     from mesophyll.suggestion import suggest as run
@@ -65,7 +65,7 @@ def suggest(  # noqa: PLR0913, PLR0917 - the options of a verb
     given: dict[str, Any] = {} if device is None else {"plan": SegmentationPlan(device=device)}
     with scratch_beside(out) as scratch:
         with bars() as progress:
-            chosen = find(model or DEFAULT_MODELS[volume.ndim])
+            chosen = choose(model, "cells", volume.ndim)
             voxels = disagreement(chosen, volume, scratch=scratch, progress=progress, **given)
         found = run(voxels, plan, labels=known)
         tissues = {} if tissue is None else by_tissue(voxels.data, io.read(tissue).data)
