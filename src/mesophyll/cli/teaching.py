@@ -140,8 +140,16 @@ def _row(model: Model, folder: Path) -> dict[str, Any]:
 
 
 def _scores(scores: Any) -> str:
-    """Tell the scores of a card, a table by the name of the data: its mean AP, or whatever single number stands there."""
-    shown = {name: score.get("mAP") if isinstance(score, dict) else score for name, score in dict(scores).items()}
+    """Tell the scores of a card, a table by the name of the data: mean AP, mean Dice, or what single number stands there."""
+    shown = [(name, *_score(score)) for name, score in dict(scores).items()]
     return (
-        ", ".join(f"{name}: mAP {value:.3f}" for name, value in shown.items() if isinstance(value, int | float)) or "-"
+        ", ".join(f"{name}: {kind} {value:.3f}" for name, kind, value in shown if isinstance(value, int | float)) or "-"
     )
+
+
+def _score(score: Any) -> tuple[str, Any]:
+    """Return the number that tells most, with its name."""
+    if not isinstance(score, dict):
+        return "mAP", score
+    kind = "Dice" if "Dice" in score else "mAP"
+    return kind, score.get(kind)
