@@ -8,6 +8,7 @@ import typer
 
 from mesophyll import __version__
 from mesophyll.cli import (
+    annotating,
     demo,
     experimenting,
     files,
@@ -60,6 +61,7 @@ for room in (
     reporting,
     files,
     growing,
+    annotating,
     teaching,
     suggesting,
     validating,

@@ -1,4 +1,4 @@
-"""``--spacing Z Y X`` and ``--shape Z Y X``: options that take one number, or one for each axis.
+"""``--spacing Z Y X``, ``--shape Z Y X`` and ``--offset Z Y X``: options that take one number, or one for each axis.
 
 An option of the command line takes a fixed number of values. So the numbers that follow one of these options are joined
 by commas before the line is parsed: ``--spacing 1 0.5 0.5 leaf.tif`` becomes ``--spacing 1,0.5,0.5 leaf.tif``, which may
@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Numbers", "Shape", "Spacing", "gather", "one_or_all"]
+__all__ = ["Numbers", "Offset", "Shape", "Spacing", "gather", "one_or_all"]
 
-_OPTIONS = ("--spacing", "--shape")
+_OPTIONS = ("--spacing", "--shape", "--offset")
 
 
 class Numbers(tuple[float, ...]):
@@ -66,6 +66,15 @@ def _shape(text: str) -> Numbers:
     return lengths
 
 
+def _offset(text: str) -> Numbers:
+    try:
+        return Numbers(int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no offset; it takes a whole number of voxels for each axis: 20 0 64"
+        ) from None
+
+
 def one_or_all(numbers: Numbers | None) -> float | tuple[float, ...] | None:
     """Return a single number as such: it stands for all axes."""
     return numbers[0] if numbers is not None and len(numbers) == 1 else numbers
@@ -84,4 +93,11 @@ Spacing = Annotated[
 Shape = Annotated[
     Numbers | None,
     typer.Option("--shape", metavar="Z Y X | N", parser=_shape, help="Number of voxels along each axis."),
+]
+
+Offset = Annotated[
+    Numbers | None,
+    typer.Option(
+        "--offset", metavar="Z Y X", parser=_offset, help="How many voxels of the scan lie before the labels of a part."
+    ),
 ]
