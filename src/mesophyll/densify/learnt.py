@@ -1,0 +1,17 @@
+"""What phantoms taught about each tissue; written by ``python -m benchmarks.densify learn``, from seeds that no score uses."""
+
+from __future__ import annotations
+
+from mesophyll import tissues
+
+__all__ = ["LEARNT"]
+
+LEARNT: dict[int, tuple[tuple[float, ...], float]] = {
+    tissues.UPPER_EPIDERMIS: ((2.2, -4.3, 1.4, 0.6, -1.3, -0.8), 4000.0),
+    tissues.LOWER_EPIDERMIS: ((2.2, -4.3, 1.4, 0.6, -1.3, -0.8), 2500.0),
+    tissues.PALISADE: ((10.3, -2.2, 0.5, 0.3, -1.4, -8.2), 1500.0),
+    tissues.SPONGY: ((2.2, -0.8, 1.5, 0.1, -1.2, -2.7), 1500.0),
+    tissues.BUNDLE_SHEATH: ((3.6, -3.5, 2.9, 1.1, -1.7, -3.7), 1500.0),
+    tissues.VEIN: ((3.6, -3.5, 2.9, 1.1, -1.7, -3.7), 500.0),
+}
+"""By tissue: the weights of the figures of `rule.Rule`, and the median volume of a cell in µm³."""
