@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from mesophyll import __version__
-from mesophyll.cli import annotating, demo, experimenting, files, growing, measuring, reporting, segmenting, teaching
+from mesophyll.cli import (
+    annotating,
+    demo,
+    densifying,
+    experimenting,
+    files,
+    growing,
+    measuring,
+    reporting,
+    segmenting,
+    teaching,
+)
 
 __all__ = ["app", "main"]
 
@@ -40,7 +51,7 @@ def _root(
     """From a micro-CT scan of a leaf to individual, measured cells."""
 
 
-for room in (demo, segmenting, measuring, reporting, files, growing, annotating, teaching, experimenting):
+for room in (demo, segmenting, measuring, reporting, files, growing, annotating, densifying, teaching, experimenting):
     room.register(app)
 
 

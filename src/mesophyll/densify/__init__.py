@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mesophyll.densify.base import CELL_TISSUES, Dense, trusted
+from mesophyll.densify.base import CELL_TISSUES, Dense, trusted, with_rim
 from mesophyll.densify.fragments import distance
 from mesophyll.densify.given import at_home, sort_out
 from mesophyll.densify.part import Part, fill
@@ -72,7 +72,7 @@ def densify(
     present = [code for code in CELL_TISSUES if boxes[code - 1] is not None]
     highest = int(given.max(initial=0))
     for done, code in enumerate(present, start=1):
-        box = boxes[code - 1]
+        box = with_rim(boxes[code - 1], given.shape)
         inner = [np.ascontiguousarray(scan[box]) for scan in scans]
         mask = (codes[box] == code) & ((given[box] == 0) | (home[box] == code))
         part = Part(code, mask, inner, from_air[box], known.within(box, mask & (home[box] == code)))

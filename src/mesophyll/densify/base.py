@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mesophyll.blocks import Region
 from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.labels import UNKNOWN, Labels
 
-__all__ = ["CELL_TISSUES", "Dense", "trusted"]
+__all__ = ["CELL_TISSUES", "Dense", "trusted", "with_rim"]
 
 CELL_TISSUES = (1, 2, 3, 4, 5, 6)
 """The codes of `mesophyll.tissues` that are made of cells: all but background and airspace."""
@@ -57,3 +58,10 @@ def trusted(labels: Labels, confidence: NDArray[Any], least: float) -> Labels:
             "pass what was written together",
         )
     return np.where(confidence < least, UNKNOWN, labels).astype(np.int32)
+
+
+def with_rim(box: Region, shape: tuple[int, ...]) -> Region:
+    """Return a box with the voxels around it, which tell where a tissue ends from where the volume does."""
+    return tuple(
+        slice(max(axis.start - 1, 0), min(axis.stop + 1, length)) for axis, length in zip(box, shape, strict=True)
+    )

@@ -81,13 +81,32 @@ def cut(
     levels = np.round(height * _STEPS).astype(np.int32)
     peaks = (h_maxima(levels, round(_RISE * _STEPS)) > 0) & mask
     given = np.zeros(mask.shape, np.int32) if traced is None else np.where(mask, traced, 0)
-    names, markers = np.unique(given, return_inverse=True)
-    names, markers = (names, markers) if names[0] == 0 else (np.append(0, names), markers + 1)
-    connectivity = 8 if mask.ndim == 2 else 26
-    free = cc3d.connected_components(peaks & (given == 0), connectivity=connectivity).astype(np.int32)
-    markers = markers.reshape(mask.shape).astype(np.int32)
-    markers = np.where(free > 0, free + len(names) - 1, markers)
+    names = np.union1d(0, given)
+    markers = np.searchsorted(names, given).astype(np.int32)
+    markers = np.where(given == 0, _numbered(peaks & (given == 0), len(names)), markers)
+    markers = np.where(mask, _none_left_out(markers, mask), 0)
     labels = watershed(-height, markers, mask=mask).astype(np.int32)
     cells = np.zeros(int(markers.max()) + 1, np.int64)
     cells[: len(names)] = names
     return Fragments(labels, depth, ridges, cells)
+
+
+def _numbered(mask: NDArray[np.bool_], start: int) -> Labels:
+    """Number the connected pieces of a mask from ``start`` on."""
+    pieces = cc3d.connected_components(mask, connectivity=8 if mask.ndim == 2 else 26).astype(np.int32)
+    return np.where(pieces > 0, pieces + (start - 1), 0).astype(np.int32)
+
+
+def _none_left_out(markers: Labels, mask: NDArray[np.bool_]) -> Labels:
+    """Return markers of which every connected piece of the mask has one: a flat piece has no peak."""
+    pieces = cc3d.connected_components(mask, connectivity=4 if mask.ndim == 2 else 6)
+    reached = np.unique(pieces[markers > 0])
+    return np.where(np.isin(pieces, np.append(reached, 0)), markers, _numbered_after(pieces, reached, markers)).astype(
+        np.int32
+    )
+
+
+def _numbered_after(pieces: NDArray[np.integer], reached: NDArray[np.integer], markers: Labels) -> Labels:
+    """Number the pieces that no marker reached, after the markers."""
+    left = np.setdiff1d(pieces, np.append(reached, 0))
+    return (np.searchsorted(left, pieces) + 1 + int(markers.max())).astype(np.int32)

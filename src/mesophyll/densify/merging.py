@@ -25,19 +25,22 @@ class Merged:
     ----------
     root
         The fragment that stands for the cell into which each went.
-    weakest
-        Of those that stand for a cell: the least probability at which it was merged, 1 where it never was.
     bounded
         Of those that stand for a cell: the mean probability that it is not one with what it touches, by area; 1 where it
         touches nothing.
+    doubtful
+        The same for that one of its neighbours with which it is most probably one.
     touching
         Of those that stand for a cell: faces of voxels that it shares with others.
+    cells
+        Of those that stand for a cell: the user's cell that it is, 0 for none.
     """
 
     root: NDArray[np.int64]
-    weakest: Floats
     bounded: Floats
+    doubtful: Floats
     touching: Floats
+    cells: NDArray[np.int64]
 
 
 def merge(graph: Contacts, rule: Rule, cells: NDArray[np.int64]) -> Merged:
@@ -64,7 +67,6 @@ class _Merging:
     def __init__(self, graph: Contacts, rule: Rule, cells: NDArray[np.int64]) -> None:
         self._rule, self._ndim = rule, graph.ndim
         self._size, self._peak, self._cells = graph.size.copy(), graph.peak.copy(), cells.copy()
-        self._weakest = np.ones(len(cells))
         self._root = np.arange(len(cells))
         self._age = np.zeros(len(cells), np.int64)  # merges so far; what was queued before the last one is out of date
         self._around: list[dict[int, list[float]]] = [{} for _ in cells]
@@ -79,9 +81,9 @@ class _Merging:
         for one in range(len(self._root)):
             self._enqueue(one, [other for other in self._around[one] if other > one])
         while self._queue:
-            unlikely, one, other, *ages = heapq.heappop(self._queue)
+            _, one, other, *ages = heapq.heappop(self._queue)
             if ages == [self._age[one], self._age[other]]:
-                self._join(one, other, -unlikely)
+                self._join(one, other)
                 self._enqueue(one, list(self._around[one]))
 
     def merge_crumbs(self) -> None:
@@ -91,19 +93,23 @@ class _Merging:
             if self._root[crumb] == crumb and self._size[crumb] < least and self._around[crumb]:
                 others = list(self._around[crumb])
                 best = int(np.argmax(self._probability(crumb, others)))
-                self._join(others[best], crumb, 1.0)  # how it was merged says nothing about the cell
+                self._join(others[best], crumb)
 
     def result(self) -> Merged:
         for fragment in range(len(self._root)):  # roots of roots
             while self._root[self._root[fragment]] != self._root[fragment]:
                 self._root[fragment] = self._root[self._root[fragment]]
-        bounded, touching = np.ones(len(self._root)), np.zeros(len(self._root))
+        bounded, doubtful = np.ones((2, len(self._root)))
+        touching = np.zeros(len(self._root))
         for one, around in enumerate(self._around):
             if around and self._root[one] == one:
                 area = np.array([contact[0] for contact in around.values()])
-                bounded[one] = float(np.average(1 - self._probability(one, list(around)), weights=area))
+                apart = 1 - self._probability(one, list(around))
+                bounded[one], doubtful[one] = np.average(apart, weights=area), apart.min()
                 touching[one] = area.sum()
-        return Merged(self._root, self._weakest, bounded, touching)
+        return Merged(
+            self._root, bounded, doubtful, touching, np.where(self._root == np.arange(len(self._root)), self._cells, 0)
+        )
 
     def _enqueue(self, one: int, others: list[int]) -> None:
         allowed = [other for other in others if not self._cells[one] or self._cells[other] in (0, self._cells[one])]
@@ -119,14 +125,13 @@ class _Merging:
         pairs = Meetings(area, saddle, ridge, np.minimum(size, sizes), size + sizes, peak, self._ndim)
         return self._rule.probability(pairs)
 
-    def _join(self, one: int, other: int, probability: float) -> None:
+    def _join(self, one: int, other: int) -> None:
         """Let the first one swallow the second."""
         self._root[other] = one
         self._age[[one, other]] += 1
         self._size[one] += self._size[other]
         self._peak[one] = max(self._peak[one], self._peak[other])
         self._cells[one] = self._cells[one] or self._cells[other]
-        self._weakest[one] = min(self._weakest[one], self._weakest[other], probability)
         del self._around[one][other]
         for third, contact in self._around[other].items():
             if third != one:

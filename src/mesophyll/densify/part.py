@@ -12,14 +12,14 @@ from mesophyll.densify.calibration import calibrated
 from mesophyll.densify.contacts import find
 from mesophyll.densify.fragments import cut
 from mesophyll.densify.given import Given
-from mesophyll.densify.merging import merge
-from mesophyll.densify.rule import rule_for
+from mesophyll.densify.merging import Merged, merge
+from mesophyll.densify.rule import Rule, rule_for
 from mesophyll.densify.sieve import confidences
 from mesophyll.densify.walls import ridges
 from mesophyll.labels import Labels
 from mesophyll.volume import Spacing
 
-__all__ = ["Part", "fill"]
+__all__ = ["Part", "fill", "merged_cells"]
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,24 @@ def fill(part: Part, spacing_um: Spacing) -> tuple[Labels, NDArray[np.float32]]:
     confidence
         float32, of the added and the grown; 0 elsewhere.
     """
+    if not (part.mask & (part.given.whole == 0)).any():
+        return np.zeros(part.mask.shape, np.int32), np.zeros(part.mask.shape, np.float32)
+    found, merged, rule = merged_cells(part, spacing_um)
+    confidence = confidences(found, merged, rule, part.tissue)
+    numbers = np.zeros(len(merged.root), np.int32)
+    present = np.unique(found[found > 0])
+    numbers[present] = -np.arange(1, len(present) + 1)
+    numbers[merged.cells > 0] = merged.cells[merged.cells > 0]
+    return numbers[found], np.where(found > 0, confidence[found], 0).astype(np.float32)
+
+
+def merged_cells(part: Part, spacing_um: Spacing) -> tuple[Labels, Merged, Rule]:
+    """Return the cells of a tissue by the fragment that stands for each, how they came about, and by which rule."""
     given = part.given
     wall = ridges(part.scans, part.mask, part.from_air)
     rule = rule_for(part.tissue, given.sizes_vox(), spacing_um)
     if given.whole.any() or given.traced.any():
         rule = calibrated(rule, cut(part.mask, wall, spacing_um), given)
-    free = part.mask & (given.whole == 0)
-    if not free.any():
-        return np.zeros(free.shape, np.int32), np.zeros(free.shape, np.float32)
-    fragments = cut(free, wall, spacing_um, given.traced)
+    fragments = cut(part.mask & (given.whole == 0), wall, spacing_um, given.traced)
     merged = merge(find(fragments), rule, fragments.cells)
-    found = merged.root[fragments.labels].astype(np.int32)
-    confidence = confidences(found, merged, rule)
-    numbers = np.zeros(len(merged.root), np.int32)
-    present = np.unique(found[found > 0])
-    numbers[present] = -np.arange(1, len(present) + 1)
-    owner = np.zeros(len(merged.root), np.int64)
-    np.maximum.at(owner, merged.root, fragments.cells)
-    numbers[owner > 0] = owner[owner > 0]
-    return numbers[found], np.where(found > 0, confidence[found], 0).astype(np.float32)
+    return merged.root[fragments.labels].astype(np.int32), merged, rule

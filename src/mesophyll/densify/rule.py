@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from mesophyll.densify.contacts import Floats, Meetings
 from mesophyll.densify.learnt import LEARNT
+from mesophyll.densify.logistic import fitted
 from mesophyll.volume import Spacing
 
 __all__ = ["Rule", "moved", "rule_for"]
@@ -23,9 +24,6 @@ _TRUST = 3.0
 
 _AS_MANY_CELLS = 3.0
 """The phantoms' typical size counts as much as so many cells of the user."""
-
-_ROUNDS = 30
-"""Newton's method settles in fewer."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,4 @@ def moved(rule: Rule, pairs: Meetings, same: NDArray[np.bool_], trust: float = _
 
     A logistic regression whose prior are the rule's own weights: few pairs move it little.
     """
-    seen = rule.figures(pairs)
-    weights = rule.weights.copy()
-    for _ in range(_ROUNDS):
-        probability = expit(seen @ weights)
-        slope = seen.T @ (probability - same) + trust * (weights - rule.weights)
-        bend = (seen.T * (probability * (1 - probability))) @ seen + trust * np.eye(len(weights))
-        weights = weights - np.linalg.solve(bend, slope)
-    return replace(rule, weights=weights)
+    return replace(rule, weights=fitted(rule.figures(pairs), same, rule.weights, trust))
