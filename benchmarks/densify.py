@@ -32,7 +32,7 @@ from mesophyll.densify.part import Part, merged_cells
 from mesophyll.densify.rule import Rule, moved
 from mesophyll.densify.sieve import evidence
 from mesophyll.densify.walls import ridges
-from mesophyll.evaluation import THRESHOLDS, compare, match, matches
+from mesophyll.evaluation import compare, match, matches
 from mesophyll.labels import UNKNOWN
 from mesophyll.phantom import Phantom, make
 
