@@ -34,7 +34,9 @@ def validate(  # noqa: PLR0913, PLR0917 - the options of a verb
     out: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where models and scores go.")],
     by: Annotated[
         Literal["slices", "cells"] | None,
-        typer.Option("--by", help="What is hidden in turn: labelled slices, or single traced cells."),
+        typer.Option(
+            "--by", metavar="slices|cells", help="What is hidden in turn: labelled slices, or single traced cells."
+        ),
     ] = None,
     folds: Annotated[
         int | None, typer.Option("--folds", metavar="N", help="In so many parts; as many models are taught.")
