@@ -16,6 +16,7 @@ FLOORS: dict[str, set[str]] = {
         "errors",
         "progress",
         "tissues",
+        "tissue_map",
         "notes",
         "blocks",
         "settings",
@@ -46,7 +47,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
-    "tissues": {"errors", "labels"},
+    "tissue_map": {"errors", "labels", "tissues"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},

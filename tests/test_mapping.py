@@ -23,7 +23,8 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Shelf, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows, Tissue
-from mesophyll.tissues import TISSUES, UNKNOWN_CODE, as_codes, as_labels
+from mesophyll.tissue_map import as_codes, as_labels
+from mesophyll.tissues import TISSUES, UNKNOWN_CODE
 from mesophyll.training import train
 from mesophyll.view import View
 from mesophyll.volume import Volume

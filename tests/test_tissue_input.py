@@ -18,7 +18,8 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Augmentation, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
-from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES, as_channels
+from mesophyll.tissue_map import as_channels
+from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES
 from mesophyll.training import split, train
 from mesophyll.view import View
 from mesophyll.volume import Volume

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError, VolumeError
-from mesophyll.tissues import TissueInput, as_channels
+from mesophyll.tissue_map import as_channels
+from mesophyll.tissues import TissueInput
 from mesophyll.volume import LazyArray, Volume, resample
 
 __all__ = ["Image", "Intensity"]

@@ -16,7 +16,7 @@ from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
-from mesophyll.tissues import as_codes
+from mesophyll.tissue_map import as_codes
 from mesophyll.volume import Resampled, Volume, check_spacing
 
 __all__ = ["decode", "map_tissue", "map_tissue_volume"]
