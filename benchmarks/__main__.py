@@ -1,12 +1,12 @@
-"""Run all benchmarks, or those named: ``python -m benchmarks [decoding inference matching whole]``."""
+"""Run all benchmarks, or those named: ``python -m benchmarks [cellpose decoding inference matching whole]``."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import decoding, inference, matching, whole
+from benchmarks import cellpose, decoding, inference, matching, whole
 
-BENCHMARKS = {"decoding": decoding, "inference": inference, "matching": matching, "whole": whole}
+BENCHMARKS = {"cellpose": cellpose, "decoding": decoding, "inference": inference, "matching": matching, "whole": whole}
 
 
 def main(names: list[str]) -> None:

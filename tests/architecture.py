@@ -36,9 +36,9 @@ FLOORS: dict[str, set[str]] = {
         "annotation",
         "densify",
     },
-    "second": {"device", "model", "patches", "nursery", "cellpose"},
-    "third": {"plan", "lesson", "training", "inference"},
-    "fourth": {"report", "experiment"},
+    "second": {"device", "model", "patches", "view", "nursery", "cellpose"},
+    "third": {"plan", "lesson", "training", "inference", "mapping"},
+    "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
 }
@@ -46,7 +46,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
-    "tissues": {"errors"},
+    "tissues": {"errors", "labels"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},
@@ -56,9 +56,11 @@ BESIDE: dict[str, set[str]] = {
     "annotation": {"io"},
     "patches": {"model"},
     "cellpose": {"model"},
-    "nursery": {"model", "patches"},
+    "view": {"model", "patches"},
+    "nursery": {"patches", "view"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
+    "mapping": {"inference"},
     "experiment": {"report"},
     "__main__": {"cli"},
 }

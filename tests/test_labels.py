@@ -11,7 +11,18 @@ from scipy import ndimage
 
 from complaint import complaint
 from mesophyll.errors import LabelsError
-from mesophyll.labels import check, outlines, remove_small, same_partition, sequential, split_pieces
+from mesophyll.labels import (
+    UNKNOWN,
+    check,
+    known_layers,
+    labelled_slices,
+    outlines,
+    remove_small,
+    same_partition,
+    seen_in_section,
+    sequential,
+    split_pieces,
+)
 
 few = settings(max_examples=60, deadline=None)
 labellings = arrays.arrays(
@@ -167,3 +178,50 @@ def test_no_labels_at_all_are_labels():
 )
 def test_what_is_no_labelling_is_told_why(array, words):
     complaint(LabelsError, lambda: check(array, "cells.tif"), *words)
+
+
+def sliced(axis, places, thick=1):
+    labels = np.full((20, 20, 20), UNKNOWN, np.int32)
+    at = np.moveaxis(labels, axis, 0)
+    for place in places:
+        at[place : place + thick] = 0
+        at[place : place + thick, 3:9, 4:15] = 5
+    return labels
+
+
+def slices_of(labels):
+    return labelled_slices(known_layers(labels.shape, lambda region: labels[region]))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_labelled_slices_are_found_across_their_axis(axis):
+    assert slices_of(sliced(axis, (3, 9))) == (axis, (3, 9))
+    assert slices_of(sliced(axis, (3, 9), thick=2)) == (axis, (3, 4, 9, 10))
+
+
+def test_what_is_known_everywhere_nowhere_or_in_a_block_is_no_slice():
+    assert slices_of(sliced(0, (5,), thick=6)) is None
+    assert slices_of(np.zeros((4, 4, 4), np.int32)) is None
+    assert slices_of(np.full((4, 4, 4), UNKNOWN, np.int32)) is None
+
+
+@pytest.mark.parametrize("thick", [1, 2])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_cell_in_labelled_slices_is_seen_in_sections(axis, thick):
+    labels = sliced(axis, (3, 9), thick)  # the same cell in both
+    assert np.array_equal(seen_in_section(labels), labels > 0)
+
+
+def test_a_traced_cell_and_cells_of_a_known_volume_are_whole():
+    traced = np.full((20, 20, 20), UNKNOWN, np.int32)
+    traced[5:12, 5:12, 5:12] = 1
+    assert not seen_in_section(traced).any()
+    flat = np.zeros((20, 20, 20), np.int32)
+    flat[5, 5:12, 5:12] = 1  # a plate, with known background around it
+    flat[19] = UNKNOWN
+    assert not seen_in_section(flat).any()
+
+
+def test_a_line_of_a_section_across_labelled_slices_is_a_section_too():
+    labels = sliced(0, (3, 9))[:, 5]
+    assert np.array_equal(seen_in_section(labels), labels > 0)

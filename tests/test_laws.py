@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import laws
-from mesophyll import inference
-from mesophyll.representations import Cellpose, Flows, Representation
+from mesophyll import inference, mapping
+from mesophyll.blocks import grid
+from mesophyll.representations import Cellpose, Flows, Representation, Tissue
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
     "flows to the interior": Flows(target="interior"),
     "diffusion flows": Flows(target="diffusion"),
     "cellpose": Cellpose(),
+    "tissue": Tissue(),
 }
 
 
@@ -91,10 +93,77 @@ class FlowOnlyFlipped(Flows):
 
 
 @dataclass(frozen=True)
+class LearnsFlowFromSections(Flows):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
 class WritesToItsInput(Flows):
     def encode(self, labels_S):
         labels_S[labels_S > 1] = 1
         return super().encode(labels_S)
+
+
+@dataclass(frozen=True)
+class TissueByOccurrence(Tissue):
+    """A channel for what comes first, one for what comes next, ..., instead of one for each code."""
+
+    def encode(self, labels_S):
+        _, first, place = np.unique(labels_S, return_index=True, return_inverse=True)
+        return super().encode(first.argsort().argsort()[place].reshape(labels_S.shape))
+
+
+@dataclass(frozen=True)
+class TissueBesideItself(Tissue):
+    def decode(self, output_CS):
+        return np.roll(super().decode(output_CS), 1, axis=-1)
+
+
+@dataclass(frozen=True)
+class TissueThatLearnsTheUnknown(Tissue):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class TissueByOverlapWithLogits(Tissue):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class TissueWithoutBackground(Tissue):
+    """The foreground alone: where there is no tissue, nothing is learnt."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[0] = 0
+        return target
+
+
+@dataclass(frozen=True)
+class TissueSwapped(Tissue):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, axes)
+
+
+@dataclass(frozen=True)
+class TissueSmoothed(Tissue):
+    """Looks beyond its halo of 0."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return (target + np.roll(target, 1, axis=-1)) / 2
+
+
+@dataclass(frozen=True)
+class AnyTissue(Tissue):
+    """Tells tissue from background, and no tissue from another."""
+
+    def loss(self, output_BCS, target_BCS, known_BS):
+        any_BCS = target_BCS[:, 1:].mean(dim=1, keepdim=True).expand_as(target_BCS[:, 1:])
+        return super().loss(output_BCS, torch.cat([target_BCS[:, :1], any_BCS], dim=1), known_BS)
 
 
 PLANTED = [
@@ -107,7 +176,17 @@ PLANTED = [
     (ForgottenSigmoid, laws.law_6_minimising_the_loss_returns_the_labels),
     (FlowBeyondCells, laws.law_7_no_cells_in_no_cells_out),
     (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
+    (LearnsFlowFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (FlowOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),
+    (TissueSmoothed, laws.law_3_the_halo_is_honest),
+    (TissueThatLearnsTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (AnyTissue, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (TissueByOverlapWithLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (TissueWithoutBackground, laws.law_7_no_cells_in_no_cells_out),
+    (TissueBesideItself, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
+    (TissueSwapped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
 ]
 
 
@@ -116,6 +195,12 @@ PLANTED = [
 def test_a_planted_bug_breaks_its_law(bug, law, ndim, tmp_path):
     with pytest.raises((AssertionError, ValueError)):
         keep(law, bug(), ndim, tmp_path)
+
+
+def test_a_block_that_is_forgotten_breaks_law_9(monkeypatch, tmp_path):
+    monkeypatch.setattr(mapping, "grid", lambda shape, size, halo: grid(shape, size, halo)[1:])
+    with pytest.raises(AssertionError):
+        laws.law_9_decoding_by_blocks_equals_decoding_the_whole(Tissue(), 3, tmp_path)
 
 
 def test_block_ids_that_restart_break_law_9(monkeypatch, tmp_path):

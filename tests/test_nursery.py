@@ -11,10 +11,10 @@ import torch
 from complaint import complaint
 from mesophyll import phantom
 from mesophyll.errors import SettingsError
-from mesophyll.model import Intensity
 from mesophyll.nursery import BEDS, FIRST_SEED, JUDGE_SEED, Leaves, Nursery, specimen
 from mesophyll.plan import TrainingPlan
 from mesophyll.training import train
+from mesophyll.view import View
 
 TINY = Leaves(kinds=("grape", "hard"), shape=(24, 64, 24), patches=5)
 SPACING = 2.0
@@ -38,7 +38,7 @@ def sown(monkeypatch) -> list[tuple[str, int]]:
 
 
 def test_a_specimen_is_the_leaf_of_its_seed_with_both_scans():
-    source = specimen("hard", 5, TINY, SPACING, Intensity())
+    source = specimen("hard", 5, TINY, View(SPACING))
     leaf = phantom.make(5, kind="hard", shape=TINY.shape, spacing_um=SPACING)
     np.testing.assert_array_equal(source.labels[:], leaf.labels)
     assert [image.shape for image in source.images] == [TINY.shape] * 2
@@ -46,7 +46,7 @@ def test_a_specimen_is_the_leaf_of_its_seed_with_both_scans():
 
 
 def test_each_leaf_gives_as_many_patches_as_the_plan_says_and_kinds_take_turns(sown):
-    nursery = Nursery(TINY, SPACING, Intensity())
+    nursery = Nursery(TINY, View(SPACING))
     picked = [nursery.pick(number, rng()) for number in range(40 * BEDS)]
     counts = {leaf: picked.count(leaf) for leaf in dict.fromkeys(picked)}
     whole = list(counts.values())[BEDS:-BEDS]  # the first and the last of each bed are cut off
@@ -56,7 +56,7 @@ def test_each_leaf_gives_as_many_patches_as_the_plan_says_and_kinds_take_turns(s
 
 
 def test_neighbouring_patches_come_from_different_leaves_and_beds_are_not_sown_all_at_once(sown):
-    nursery = Nursery(TINY, SPACING, Intensity())
+    nursery = Nursery(TINY, View(SPACING))
     picked = [nursery.pick(number, rng()) for number in range(10 * BEDS)]
     assert all(len(set(picked[start : start + BEDS])) == BEDS for start in range(0, len(picked), BEDS))
     new = [number for number, leaf in enumerate(picked) if leaf not in picked[:number]][BEDS:]
@@ -64,13 +64,13 @@ def test_neighbouring_patches_come_from_different_leaves_and_beds_are_not_sown_a
 
 
 def test_the_leaf_of_a_patch_does_not_depend_on_the_patches_before_it(sown):
-    row, jumped = Nursery(TINY, SPACING, Intensity()), Nursery(TINY, SPACING, Intensity())
+    row, jumped = Nursery(TINY, View(SPACING)), Nursery(TINY, View(SPACING))
     leaves = [row.pick(number, rng()) for number in range(60)]
     assert [jumped.pick(number, rng()) for number in (57, 58, 59)] == leaves[57:]
 
 
 def test_a_leaf_is_forgotten_once_its_patches_are_cut(sown):
-    nursery = Nursery(TINY, SPACING, Intensity())
+    nursery = Nursery(TINY, View(SPACING))
     for number in range(30 * BEDS):
         nursery.pick(number, rng())
         assert len(nursery._growing) <= 3 * BEDS

@@ -184,7 +184,7 @@ def test_mirroring_moves_image_and_labels_alike(ndim):
 
 
 def test_all_ways_to_mirror_and_swap_are_drawn():
-    patch = Patch(numbered((1, 3, 3)), numbered((3, 3)).astype(np.int32), 0)
+    patch = Patch(numbered((1, 3, 3)), numbered((3, 3)).astype(np.int32), np.zeros((3, 3), bool), 0)
     ways = [
         patch.labels_S.transpose(order)[flips]
         for order in itertools.permutations(range(2))
@@ -250,7 +250,7 @@ def test_an_augmentation_of_nothing_changes_nothing():
 
 
 def test_noise_has_at_most_its_strength_and_shading_is_a_ramp():
-    flat = Patch(np.full((1, 64, 64), 0.5, np.float32), np.ones((64, 64), np.int32), 0)
+    flat = Patch(np.full((1, 64, 64), 0.5, np.float32), np.ones((64, 64), np.int32), np.zeros((64, 64), bool), 0)
     noises = [augment(flat, replace(STILL, noise=0.1), generator(seed)).image_CS.std() for seed in range(10)]
     assert 0.05 < max(noises) < 0.11
     ramp = augment(flat, replace(STILL, shading=0.1), generator()).image_CS[0]

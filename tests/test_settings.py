@@ -230,7 +230,20 @@ def test_tiles_do_not_leave_gaps():
     complaint(SettingsError, lambda: SegmentationPlan(overlap=-1), "overlap = -1", "not negative")
 
 
-@pytest.mark.parametrize("wrong", [{"block": 0}, {"block_halo": -1}, {"agreement": 0}, {"agreement": 1}])
-def test_blocks_have_voxels_and_agreements_are_shares(wrong):
+@pytest.mark.parametrize("wrong", [{"block": 0}, {"block_halo": -1}])
+def test_blocks_have_voxels(wrong):
     name, value = next(iter(wrong.items()))
     complaint(SettingsError, lambda: SegmentationPlan(**wrong), f"{name} = {value}", "correct the plan")
+
+
+@pytest.mark.parametrize("name", ["agreement", "slice_agreement"])
+@pytest.mark.parametrize("value", [0, 1, -0.5])
+def test_agreements_are_shares(name, value):
+    rule = "an agreement lies between 0 and 1"
+    complaint(SettingsError, lambda: SegmentationPlan(**{name: value}), f"{name} = {value}", rule, f"correct {name}")
+
+
+@pytest.mark.parametrize("wrong", [{"volume_by": "plains"}, {"tiling": "odd"}])
+def test_a_way_that_there_is_not_is_told(wrong):
+    name, value = next(iter(wrong.items()))
+    complaint(SettingsError, lambda: from_dict(SegmentationPlan, wrong), f"{name} = '{value}'", f"correct {name}")

@@ -161,6 +161,16 @@ def test_a_successor_is_the_best_of_both_sides():
     assert successors(first, second, 0.59).tolist() == [[1, 1]]
 
 
+def test_of_two_that_go_on_as_the_same_the_closer_one_does_and_the_other_ends():
+    """1 and 2 both go on as 1; that 2 overlaps 2 a little does not make it go on there."""
+    first, second = np.zeros((2, 1, 30), np.int32)
+    first[0, :10], first[0, 10:18] = 1, 2
+    second[0, 1:16], second[0, 16:30] = 1, 2
+    assert successors(first, second, 0.05).tolist() == [[1, 1]]
+    first[0, :10] = 0
+    assert successors(first, second, 0.05).tolist() == [[2, 1]]
+
+
 def test_two_cells_do_not_become_one_through_a_third():
     first, second = np.zeros((2, 1, 20), np.int32)
     first[0, :10], first[0, 10:20] = 1, 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesophyll.blocks import shape_of
-from mesophyll.tiling import TILINGS, cellpose, even, tiles
+from mesophyll.inference import SegmentationPlan
+from mesophyll.tiling import TILINGS, Tiling, cellpose, even, tiles
 
 
 @settings(max_examples=150, deadline=None)
@@ -66,6 +68,11 @@ def test_cellposes_spans_fade_along_a_sigmoid():
         weights = rise(-8, voxel), rise(24, voxel)
         assert first.ramp[voxel] == pytest.approx(weights[0] / sum(weights), rel=1e-5)
         assert second.ramp[voxel - 24] == pytest.approx(weights[1] / sum(weights), rel=1e-5)
+
+
+def test_a_plan_can_name_every_way():
+    asked = get_args(get_type_hints(SegmentationPlan)["tiling"])
+    assert set(get_args(Tiling)) == set(TILINGS) == set(asked) - {"auto"}
 
 
 @pytest.mark.parametrize("way", TILINGS)

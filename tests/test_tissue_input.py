@@ -20,6 +20,7 @@ from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
 from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES, as_channels
 from mesophyll.training import split, train
+from mesophyll.view import View
 from mesophyll.volume import Volume
 
 LEAVES = Leaves(("grape",), shape=(32, 64, 32))
@@ -64,7 +65,7 @@ def test_an_image_shows_the_tissue_at_the_models_spacing():
 
 
 def test_a_patch_holds_grey_values_and_tissue_through_mirror_turn_and_section():
-    source = specimen("grape", 5, LEAVES, 0.65, Intensity(), "classes")
+    source = specimen("grape", 5, LEAVES, View(0.65, tissue="classes"))
     rng = np.random.default_rng(0)
     for sides in ([16, 16, 16], [16, 1, 16]):
         patch = augment(sample(source, sides, 4, rng), Augmentation(turn=1.0), rng)

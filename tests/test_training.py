@@ -25,6 +25,7 @@ from mesophyll.patches import Shelf, Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Cellpose, Flows, from_table
 from mesophyll.training import split, train
+from mesophyll.view import View
 from mesophyll.volume import Volume
 
 PLAN = TrainingPlan(
@@ -449,3 +450,35 @@ def test_the_rate_falls_to_a_tenth_where_judging_stays_on_a_plateau():
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates[11] == 0.01
     assert rates[-1] == pytest.approx(0.001)
+
+
+def sliced_example():
+    """A crowd in which three slices along Z are labelled."""
+    cells = crowd(3, side=48)
+    labels = np.full(cells.shape, -1, np.int32)
+    labels[[9, 20, 36]] = cells[[9, 20, 36]]
+    scan = Volume((cells > 0).astype(np.float32) + np.indices(cells.shape)[0] / 1000, (1.0,) * 3, name="scan")
+    return Example("sliced", (scan,), Volume(labels, (1.0,) * 3, name="labels"))
+
+
+def test_sections_for_a_model_of_images_are_cut_at_labelled_slices():
+    source = View(1.0).of(sliced_example())
+    assert source.slices == (0, (9, 20, 36))
+    plan = replace(PLAN, ndim=2, patch=16)
+    stream = PatchStream(Shelf([source]), Flows(halo=4), plan, 0, 6)
+    for _, target, known in stream:
+        assert known.float().mean() > 0.4  # but for turned corners
+        assert torch.isfinite(target[known[:, None].expand_as(target)]).all()
+
+
+def test_a_volume_of_labelled_slices_teaches_where_cells_are_and_no_flow():
+    source = View(1.0).of(sliced_example())
+    stream = PatchStream(Shelf([source]), Flows(halo=4), replace(PLAN, ndim=3, patch=16), 0, 6)
+    seen = 0
+    for _, target, known in stream:
+        inside = known & (target[:, 0] == 1)
+        seen += int(inside.sum())
+        assert not torch.isfinite(target[:, 1][inside]).any()
+        assert torch.isfinite(target[:, 0][known]).all()
+        assert torch.isfinite(Flows().loss(torch.zeros_like(target), target, known))
+    assert seen > 100

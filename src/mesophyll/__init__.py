@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mesophyll.evaluation import match as evaluate
     from mesophyll.inference import SegmentationPlan, segment
     from mesophyll.io import read, read_labels, read_result, write
+    from mesophyll.mapping import map_tissue
     from mesophyll.model import Model
     from mesophyll.model import find as find_model
     from mesophyll.phantom import make as make_phantom
@@ -33,6 +34,7 @@ __all__ = [
     "Volume",
     "segment",
     "SegmentationPlan",
+    "map_tissue",
     "measure",
     "evaluate",
     "make_phantom",
@@ -53,6 +55,7 @@ _ROOMS = {
     "Volume": "volume",
     "segment": "inference",
     "SegmentationPlan": "inference",
+    "map_tissue": "mapping",
     "measure": "traits",
     "evaluate": "evaluation:match",
     "make_phantom": "phantom:make",

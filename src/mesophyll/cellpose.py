@@ -21,7 +21,7 @@ from mesophyll.model import Intensity, Model
 from mesophyll.network import CellposeNetwork, CPNet
 from mesophyll.representations import Cellpose
 
-__all__ = ["DIAMETERS_VOX", "NAMES", "read"]
+__all__ = ["DIAMETERS_VOX", "NAMES", "file_name", "read"]
 
 NAMES = {
     "down.": "downsample.down.res_down_",
@@ -136,7 +136,7 @@ def _unreadable(path: Path, why: str) -> ModelError:
 
 def _built(path: Path, weights: Mapping[str, torch.Tensor]) -> CPNet:
     """Return the network with the file's weights; every name and shape must be as it has them."""
-    first, last = _theirs("down.0.units.0.2.weight"), _theirs("output.2.weight")
+    first, last = file_name("down.0.units.0.2.weight"), file_name("output.2.weight")
     outputs = CellposeNetwork().outputs
     if last in weights and weights[last].shape[0] != outputs:
         raise _refused(
@@ -145,7 +145,7 @@ def _built(path: Path, weights: Mapping[str, torch.Tensor]) -> CPNet:
     inputs = weights[first].shape[1] if first in weights and weights[first].ndim == 4 else CellposeNetwork().inputs
     module = CellposeNetwork(inputs=inputs).build()
     wanted = module.state_dict()
-    names = {_theirs(key): key for key in wanted}
+    names = {file_name(key): key for key in wanted}
     odd = sorted(names.keys() ^ weights.keys())
     if odd:
         where = "lacks" if odd[0] in names else "has also"
@@ -160,8 +160,8 @@ def _built(path: Path, weights: Mapping[str, torch.Tensor]) -> CPNet:
     return module.eval()
 
 
-def _theirs(name: str) -> str:
-    """Return what a weight is called in a file."""
+def file_name(name: str) -> str:
+    """Return what a weight of `CPNet` is called in a file, by `NAMES`."""
     for ours, theirs in NAMES.items():
         name = theirs + name.removeprefix(ours) if not ours.startswith(".") and name.startswith(ours) else name
         name = name.replace(ours, theirs) if ours.startswith(".") else name

@@ -23,23 +23,24 @@ from numpy.typing import ArrayLike, NDArray
 from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
 from mesophyll.device import Device, fast_precision, pick
 from mesophyll.errors import SettingsError
-from mesophyll.labels import Labels
-from mesophyll.model import DEFAULT_MODELS, Image, Model, find
+from mesophyll.labels import Labels, Subject
+from mesophyll.model import Image, Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.scratch import check_room, mapped
 from mesophyll.sections import Seen, slabs
 from mesophyll.stitching import agreements, merge, successors
-from mesophyll.tiling import Tiling, tiles
+from mesophyll.tiling import tiles
 from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
 
-__all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume"]
+__all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume", "stage"]
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
-_SCRATCH_BYTES = (
-    32  # a voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10
-)
+# A voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10. Of tissues, 4 + 16 + 1.
+_SCRATCH_BYTES = 32
+
+_LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class SegmentationPlan:
         ``auto``, ``cpu`` or ``cuda``.
     """
 
-    tiling: Tiling | Literal["auto"] = "auto"
+    tiling: Literal["auto", "even", "cellpose"] = "auto"
     tile_2d: int = 512
     tile_3d: int = 160
     mirror: bool = False
@@ -164,11 +165,9 @@ def segment_volume(
     ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, for a model that reads them.
     """
     plan = plan or SegmentationPlan()
-    model = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[volume.ndim])
+    model = choose(model, "cells", volume.ndim)
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = model.prepare(volume, tissue)
-    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
-    image = _staged(image, scratch, progress)
+    image = stage(model.prepare(volume, tissue), scratch, progress)
     labels = mapped(scratch / "labels.npy", image.shape, np.int32)
     if model.network.ndim < volume.ndim and plan.volume_by == "slices":
         _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
@@ -182,11 +181,12 @@ def segment_volume(
     )
 
 
-def _staged(image: Image, scratch: Path, progress: Progress) -> Image:
-    """Copy what lies in files into plain files, at the model's spacing.
+def stage(image: Image, scratch: Path, progress: Progress) -> Image:
+    """Copy what lies in files into plain files, at the model's spacing, if there is room for that and all that follows.
 
     Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
     """
+    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
     scan = replace(image.volume, data=_copied(image.volume.data, scratch / "scan.npy", "reading the scan", progress))
     if image.tissue is None:
         return replace(image, volume=scan)
@@ -242,6 +242,7 @@ def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
     layout = torch.channels_last if ndim == 2 else torch.channels_last_3d
     module = model.module.to(where, memory_format=layout).eval()  # type: ignore[call-overload]
     mirrors = _mirrors(ndim) if plan.mirror else [()]
+    task = _LOOKING[model.representation.subject]
 
     def look(tile_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Return the activated output of a tile, seen in a mirror that turns some axes round."""
@@ -252,7 +253,7 @@ def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
         return model.representation.mirror(activated, axes) if axes else activated
 
     def see(image: Seen, outputs: NDArray[Any], progress: Progress = silent, /) -> None:
-        for tile in track(list(tiles(image.shape, tiling, side, plan.overlap)), "looking for walls", progress):
+        for tile in track(list(tiles(image.shape, tiling, side, plan.overlap)), task, progress):
             seen = np.pad(image.read(tile.write), [(0, 0), *tile.margins])
             activated = reduce(np.add, (look(seen, axes) for axes in mirrors))[(slice(None), *tile.inner)]
             activated /= len(mirrors)

@@ -79,14 +79,21 @@ class PatchStream(IterableDataset[Batch]):
         if self.vary:
             patch = augment(patch, self.plan.augmentation, rng)
         core: tuple[Any, ...] = (..., *patch.core)
-        target = self.representation.encode(patch.labels_S)[core]
+        target = self.representation.encode(patch.labels_S)
+        if patch.sections_S.any():
+            target = self.representation.forget(target, patch.sections_S)
+        target = target[core]
         return np.ascontiguousarray(patch.image_CS[core]), np.ascontiguousarray(target), patch.labels_S[core] >= 0
 
 
 def _sides(source: Source, plan: TrainingPlan, rng: np.random.Generator) -> list[int]:
-    """A cube of the volume; for a 2D model, a square of an image or of a section across any axis of a volume."""
+    """A cube of the volume; for a 2D model, a square of an image or of a section of a volume.
+
+    It lies across any axis, or where only slices are labelled, across theirs.
+    """
     ndim = len(source.within)
-    across = int(rng.integers(ndim)) if ndim > plan.ndim else -1
+    axes = range(ndim) if source.slices is None else [source.slices[0]]
+    across = axes[int(rng.integers(len(axes)))] if ndim > plan.ndim else -1
     return [1 if axis == across else plan.patch for axis in range(ndim)]
 
 

@@ -21,16 +21,20 @@ from numpy.typing import NDArray
 from mesophyll.blocks import Region
 from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, SettingsError, VolumeError
 from mesophyll.io import replacing
+from mesophyll.labels import Subject
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
 from mesophyll.tissues import TISSUE_CHANNELS, TissueInput, as_channels
 from mesophyll.volume import LazyArray, Spacing, Volume, check_spacing, resample
 
-__all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "find", "load", "make_folder", "save", "shipped"]
+__all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "choose", "find", "load", "make_folder", "save", "shipped"]
 
-DEFAULT_MODELS = {2: "leaf-2d", 3: "leaf-3d"}
-"""The shipped model that is taken for a scan of 2 or 3 axes."""
+DEFAULT_MODELS: dict[Subject, dict[int, str]] = {"cells": {2: "leaf-2d", 3: "leaf-3d"}, "tissue": {3: "leaf-tissue"}}
+"""The shipped model that is taken for a scan of 2 or 3 axes, by what it finds."""
+
+FINDS: dict[Subject, str] = {"cells": "segment", "tissue": "tissue"}
+"""The verb of the command line that uses a model, by what it finds."""
 
 MAX_ENLARGEMENT = 4.0
 """A scan whose voxels are coarser than the model's by more than this holds too little to see cells in."""
@@ -205,7 +209,7 @@ class Model:
             raise ModelError(
                 f"{volume.name} has {volume.ndim} axes",
                 f"the model {self.name} reads volumes",
-                f"pass --model {DEFAULT_MODELS[volume.ndim]}",
+                f"pass {_default(self.representation.subject, volume.ndim)}",
             )
 
     def _check_spacing(self, spacing_um: Spacing) -> None:
@@ -344,3 +348,26 @@ def find(model: str | Path) -> Model:
         f"the shipped ones are {', '.join(known)}",
         "pass one of these, or a model's folder",
     )
+
+
+def choose(model: str | Path | Model | None, subject: Subject, ndim: int) -> Model:
+    """Return the model passed, or else the shipped one for so many axes; it must find what is asked for."""
+    if model is None and ndim not in DEFAULT_MODELS[subject]:
+        raise ModelError(
+            f"the scan has {ndim} axes",
+            f"no shipped model finds the {subject} of such",
+            f"pass {_default(subject, ndim)}",
+        )
+    chosen = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[subject][ndim])
+    met = chosen.representation.subject
+    if met != subject:
+        raise ModelError(
+            f"the model {chosen.name} finds {met}",
+            f"{subject} are asked for",
+            f"use it with `mesophyll {FINDS[met]}`, or pass {_default(subject, ndim)}",
+        )
+    return chosen
+
+
+def _default(subject: Subject, ndim: int) -> str:
+    return f"--model {DEFAULT_MODELS[subject].get(ndim, 'with the folder of one for images')}"

@@ -13,10 +13,9 @@ import numpy as np
 
 from mesophyll import phantom
 from mesophyll.errors import SettingsError
-from mesophyll.model import Image, Intensity
+from mesophyll.io import Example
 from mesophyll.patches import Source
-from mesophyll.tissues import TissueInput
-from mesophyll.volume import Volume
+from mesophyll.view import View
 
 __all__ = ["FIRST_SEED", "JUDGE_SEED", "Leaves", "Nursery", "specimen"]
 
@@ -57,20 +56,11 @@ class Leaves:
             )
 
 
-def specimen(
-    kind: str, seed: int, leaves: Leaves, spacing_um: float, intensity: Intensity, tissue: TissueInput = "none"
-) -> Source:
+def specimen(kind: str, seed: int, leaves: Leaves, view: View) -> Source:
     """Grow one leaf, as patches are cut from it."""
-    leaf = phantom.make(seed, shape=leaves.shape, spacing_um=spacing_um, kind=kind)
-    images = (
-        Image.of(Volume(scan, leaf.spacing_um, name=f"{kind} {seed}"), spacing_um, intensity)
-        for scan in (leaf.gridrec, leaf.paganin)
-    )
-    if tissue != "none":
-        codes = Volume(leaf.tissue, leaf.spacing_um, name=f"tissue of {kind} {seed}")
-        images = (image.beside(codes, tissue) for image in images)
-    everywhere = tuple(slice(0, length) for length in leaves.shape)
-    return Source(f"{kind}-{seed}", tuple(images), leaf.labels, everywhere)
+    leaf = phantom.make(seed, shape=leaves.shape, spacing_um=view.spacing_um, kind=kind)
+    gridrec, paganin, labels, tissue = leaf.volumes().values()
+    return view.of(Example(f"{kind}-{seed}", (gridrec, paganin), labels, tissue))
 
 
 class Nursery:
@@ -80,16 +70,12 @@ class Nursery:
     ----------
     leaves
         What is grown.
-    spacing_um
-        The cubic voxel that the model works at.
-    intensity
-        How grey values are brought to one range.
-    tissue
-        How the model sees the tissue map.
+    view
+        How the model looks at it.
     """
 
-    def __init__(self, leaves: Leaves, spacing_um: float, intensity: Intensity, tissue: TissueInput = "none") -> None:
-        self.leaves, self.spacing_um, self.intensity, self.tissue = leaves, spacing_um, intensity, tissue
+    def __init__(self, leaves: Leaves, view: View) -> None:
+        self.leaves, self.view = leaves, view
         self._growing: dict[int, Future[Source]] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="nursery")
         self._lock = threading.Lock()
@@ -112,7 +98,5 @@ class Nursery:
     def _grow(self, index: int) -> Future[Source]:
         if index not in self._growing:
             kind = self.leaves.kinds[index % len(self.leaves.kinds)]
-            self._growing[index] = self._pool.submit(
-                specimen, kind, FIRST_SEED + index, self.leaves, self.spacing_um, self.intensity, self.tissue
-            )
+            self._growing[index] = self._pool.submit(specimen, kind, FIRST_SEED + index, self.leaves, self.view)
         return self._growing[index]

@@ -18,13 +18,15 @@ from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError
-from mesophyll.labels import UNKNOWN, Labels, check, split_pieces
+from mesophyll.labels import UNKNOWN, Labels, Subject, check, seen_in_section, split_pieces
 from mesophyll.model import Image
+from mesophyll.tissues import as_labels
 from mesophyll.volume import LazyArray
 
 __all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]
 
-_DRAWS = 8  # a patch in which nobody labelled anything teaches nothing and is drawn anew, so often at most
+_DRAWS = 8  # a patch in which little is labelled teaches little and is drawn anew, so often at most
+_WELL_KNOWN = 0.5  # of a patch's voxels; it is not drawn anew
 
 _MOST = {"turn": 1.0, "blur": 1.0, "contrast": 1.0} | dict.fromkeys(
     ("brightness", "gamma", "noise", "shading"), math.inf
@@ -42,15 +44,27 @@ class Source:
     images
         One or more reconstructions of the same scan; a patch is cut from one of them.
     labels
-        The cells, shape as the images; -1 where nobody knows.
+        What is learnt, shape as the images: cells, -1 where nobody knows; or a tissue map, 255 where nobody knows.
     within
         Where patches may lie.
+    subject
+        Which of the two it is.
+    slices
+        Of a volume in which only slices are labelled: across which axis they lie, and their places. Sections are cut there.
     """
 
     name: str
     images: tuple[Image, ...]
     labels: LazyArray
     within: Region
+    subject: Subject = "cells"
+    slices: tuple[int, tuple[int, ...]] | None = None
+
+    def read_labels(self, region: Region) -> Labels:
+        """Return what is learnt in a region: int32, into which -1 can be written."""
+        if self.subject == "tissue":
+            return as_labels(np.asarray(self.labels[region]), f"the tissue map of {self.name}")
+        return check(self.labels[region], f"the labelling of {self.name}")
 
 
 class Supply(Protocol):
@@ -99,10 +113,14 @@ class InTurn:
 
 @dataclass(frozen=True)
 class Patch:
-    """An image (C, *S), grey values in the model's range first, and its labels (S), with a margin on every side."""
+    """An image (C, *S), grey values in the model's range first, and its labels (S), with a margin on every side.
+
+    ``sections_S`` (bool) marks cells of which only a section is labelled.
+    """
 
     image_CS: NDArray[np.float32]
     labels_S: Labels
+    sections_S: NDArray[np.bool_]
     margin: int
 
     @property
@@ -163,30 +181,50 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
         Where from.
     sides
         Voxels of the core along each axis of the source; one of them may be 1: then the patch is a 2D section, and cells that
-        the section cuts into pieces are cells of their own.
+        the section cuts into pieces are cells of their own; tissues are not.
     margin
         Voxels around the core. What lies outside the scan is mirrored in the image and unknown in the labels.
     rng
         Everything is drawn from here.
     """
     image = source.images[int(rng.integers(len(source.images)))]
-    for _ in range(_DRAWS):
-        region = _draw(source.within, sides, rng)
-        if (_read_labels(source, _cut(region, source.labels.shape)) != UNKNOWN).any():
-            break
+    region = _taught(source, sides, rng)
     flat = tuple(axis for axis, side in enumerate(sides) if side == 1)
     wide = tuple(
         axis if side == 1 else slice(axis.start - margin, axis.stop + margin)
         for axis, side in zip(region, sides, strict=True)
     )
     seen = _read_padded(image.read, wide, image.shape, mode="reflect")
-    labels = _read_padded(lambda inside: _read_labels(source, inside), wide, image.shape, constant_values=UNKNOWN)
+    labels = _read_padded(source.read_labels, wide, image.shape, constant_values=UNKNOWN)
     seen, labels = seen.squeeze(tuple(1 + axis for axis in flat)), labels.squeeze(flat)
-    return Patch(seen, split_pieces(labels) if flat else labels, margin)
+    if source.subject == "tissue":
+        return Patch(seen, labels, np.zeros(labels.shape, dtype=bool), margin)
+    labels = split_pieces(labels) if flat else labels
+    return Patch(seen, labels, seen_in_section(labels), margin)
 
 
-def _read_labels(source: Source, region: Region) -> Labels:
-    return check(source.labels[region], f"the labelling of {source.name}")  # int32, which -1 can be written into
+def _taught(source: Source, sides: Sequence[int], rng: np.random.Generator) -> Region:
+    """Draw boxes until one is known by half; where few voxels are labelled, take the one of some draws that knows most."""
+    drawn = []
+    for _ in range(_DRAWS):
+        region = _at_slice(source, _draw(source.within, sides, rng), rng)
+        known = float((source.read_labels(_cut(region, source.labels.shape)) != UNKNOWN).mean())
+        drawn.append((known, region))
+        if known >= _WELL_KNOWN:
+            break
+    return max(drawn, key=lambda one: one[0])[1]
+
+
+def _at_slice(source: Source, region: Region, rng: np.random.Generator) -> Region:
+    """Move a section to one of the labelled slices, if it lies across their axis."""
+    if source.slices is None:
+        return region
+    axis, places = source.slices
+    within = [place for place in places if source.within[axis].start <= place < source.within[axis].stop]
+    if region[axis].stop - region[axis].start > 1 or not within:
+        return region
+    place = within[int(rng.integers(len(within)))]
+    return (*region[:axis], slice(place, place + 1), *region[axis + 1 :])
 
 
 def _draw(within: Region, sides: Sequence[int], rng: np.random.Generator) -> Region:
@@ -225,7 +263,8 @@ def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
     order = tuple(int(axis) for axis in rng.permutation(ndim))
     flips = tuple(slice(None, None, -1 if rng.random() < 0.5 else 1) for _ in range(ndim))  # a coin for each axis
     image = patch.image_CS.transpose(0, *(axis + 1 for axis in order))[(slice(None), *flips)]
-    return replace(patch, image_CS=image, labels_S=patch.labels_S.transpose(order)[flips])
+    labels, sections = patch.labels_S.transpose(order)[flips], patch.sections_S.transpose(order)[flips]
+    return replace(patch, image_CS=image, labels_S=labels, sections_S=sections)
 
 
 def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> Patch:
@@ -239,11 +278,14 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
     centre = (np.array(patch.labels_S.shape) - 1) / 2
     offset = centre - matrix @ centre
     labels = ndimage.affine_transform(patch.labels_S, matrix, offset, order=0, mode="constant", cval=UNKNOWN)
+    sections = patch.sections_S
+    if sections.any():
+        sections = ndimage.affine_transform(sections.view(np.uint8), matrix, offset, order=0).view(bool)
     image = [
         ndimage.affine_transform(channel, matrix, offset, order=0 if place else 1, mode="reflect")
         for place, channel in enumerate(patch.image_CS)  # tissues, after the grey values, have no values in between
     ]
-    return replace(patch, image_CS=np.stack(image), labels_S=labels)
+    return replace(patch, image_CS=np.stack(image), labels_S=labels, sections_S=sections)
 
 
 def _regrey(image_CS: NDArray[np.float32], how: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.model import Intensity
+from mesophyll.model import DEFAULT_MODELS, Intensity
 from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
 from mesophyll.tissues import TissueInput
 
-__all__ = ["TrainingPlan"]
+__all__ = ["TrainingPlan", "tuning"]
 
 _ABOVE_0 = (
     "levels",
@@ -36,7 +36,8 @@ class TrainingPlan:
     ndim
         2 or 3. A 2D model learns from 2D scans and from sections of volumes.
     representation
-        Name and settings of what is learnt, see `mesophyll.representations`. Empty: that of ``start``, or flows.
+        Name and settings of what is learnt, see `mesophyll.representations`. Empty: that of ``start``, or flows. The one named
+        ``tissue`` learns the tissue map of the examples, all others learn their cells.
     architecture
         ``residual``, the U-Net of the report, or ``cellpose``, the network of Cellpose 1 to 3, for images only.
     size, levels
@@ -50,8 +51,9 @@ class TrainingPlan:
     intensity
         How grey values are brought to one range.
     tissue
-        How the model sees the tissue map beside the scan: not at all (``none``), as one channel of codes (``codes``, as in
-        the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it is used.
+        How a model of cells is shown the tissue map beside the scan: not at all (``none``), as one channel of codes
+        (``codes``, as in the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it
+        is used.
     leaves
         Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation
@@ -129,3 +131,10 @@ class TrainingPlan:
                 "a share between 0 and 1 leaves something to learn from and something to judge on",
                 "correct held_out",
             )
+
+
+def tuning(ndim: Literal[2, 3]) -> TrainingPlan:
+    """Return how a shipped model is taught on with a user's own labels: in less than 20 minutes on two cores."""
+    piece: dict[str, Any] = {"patch": 128, "batch": 8} if ndim == 2 else {"patch": 64, "batch": 2}
+    start = DEFAULT_MODELS["cells"][ndim]
+    return TrainingPlan(ndim=ndim, start=start, epochs=10, steps=40, rate=3e-4, **piece)

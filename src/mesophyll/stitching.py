@@ -32,17 +32,17 @@ def agreements(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
 def successors(first: Labels, second: Labels, iou: float) -> NDArray[np.int64]:
     """Return the pairs (n, 2) of cells of two neighbouring slices that are one cell.
 
-    Each is the other's best, by intersection over union, and it is above ``iou``: no cell of a slice gets two successors, so
-    no two cells of one slice become one, however low the bound is. After ``stitch3D`` of Cellpose.
+    A cell goes on as the one with which its intersection over union is greatest, if it is above ``iou``; where two go on as the
+    same, the one that overlaps it more does. So no two cells of one slice become one, however low the bound is. This is
+    ``stitch3D`` of Cellpose.
     """
     pairs, overlap = _overlaps(first, second)
-    best = [np.zeros(int(side.max(initial=0)) + 1) for side in (first, second)]
-    for place, most in enumerate(best):
-        np.maximum.at(most, pairs[:, place], overlap)
-    mutual = [overlap == most[pairs[:, place]] for place, most in enumerate(best)]
-    chosen = pairs[(overlap > iou) & mutual[0] & mutual[1]]
-    for place in range(2):  # of equals, the first
-        chosen = chosen[np.unique(chosen[:, place], return_index=True)[1]]
+    order = np.argsort(-overlap, kind="stable")
+    chosen = pairs[order][overlap[order] > iou]
+    for place in range(
+        2
+    ):  # the greatest comes first and stays: of each cell's successors, then of each one's predecessors
+        chosen = chosen[np.sort(np.unique(chosen[:, place], return_index=True)[1])]
     return np.asarray(chosen)
 
 

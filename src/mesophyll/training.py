@@ -14,9 +14,9 @@ import torch
 
 from mesophyll import __version__
 from mesophyll.device import Device, pick
-from mesophyll.errors import FileError, ModelError, VolumeError
+from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.lesson import Lesson, fit
-from mesophyll.model import Image, Model, find, make_folder, save
+from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
 from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
 from mesophyll.patches import InTurn, Shelf, Source, Supply
@@ -25,7 +25,8 @@ from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
 from mesophyll.tissues import TISSUE_CHANNELS
-from mesophyll.volume import Volume, resample
+from mesophyll.view import View
+from mesophyll.volume import Volume
 
 if TYPE_CHECKING:
     from mesophyll.io import Example
@@ -68,7 +69,7 @@ def train(
     plan = plan if known is None else _continued(plan, known)
     representation = from_table(plan.representation)
     plan = replace(plan, representation=to_table(representation))
-    learn, judge = _supplies(examples, plan)
+    learn, judge = _supplies(examples, plan, _view(plan, representation))
     torch.manual_seed(plan.seed)
     network = _network(plan, representation)
     module = network.build() if known is None else _taught(known, network, plan)
@@ -89,16 +90,28 @@ def train(
     return model
 
 
-def _supplies(examples: Sequence[Example], plan: TrainingPlan) -> tuple[Supply, Supply]:
+def _view(plan: TrainingPlan, representation: Representation) -> View:
+    if representation.subject == "tissue" and plan.tissue != "none":
+        raise SettingsError(
+            f"tissue = {plan.tissue!r} with the representation tissue",
+            "a model that is shown the tissue map has nothing to learn from it",
+            "leave tissue out of the plan",
+        )
+    return View(plan.spacing_um, plan.intensity, plan.tissue, representation.subject)
+
+
+def _supplies(examples: Sequence[Example], plan: TrainingPlan, view: View) -> tuple[Supply, Supply]:
     """Return what is learnt from and what is judged by: scans, leaves that are grown, or both in turn."""
-    kinds, seen = plan.leaves.kinds, (plan.leaves, plan.spacing_um, plan.intensity, plan.tissue)
+    kinds, leaves = plan.leaves.kinds, plan.leaves
     if kinds and not examples:
-        return Nursery(*seen), Shelf([specimen(kind, JUDGE_SEED, *seen) for kind in kinds])
+        return Nursery(leaves, view), Shelf([specimen(kind, JUDGE_SEED, leaves, view) for kind in kinds])
     room = Room(HELD_BYTES)
-    scans, held = split([_source(example, plan, room) for example in examples], plan)
+    for example in examples:
+        _check_axes(example, plan)
+    scans, held = split([view.of(example, room.hold) for example in examples], plan)
     if not kinds:
         return Shelf(scans), Shelf(held)
-    return InTurn([Shelf(scans), Nursery(*seen)]), Shelf(held)
+    return InTurn([Shelf(scans), Nursery(leaves, view)]), Shelf(held)
 
 
 def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:
@@ -159,29 +172,13 @@ class Room:
         return replace(volume, data=volume.read())
 
 
-def _source(example: Example, plan: TrainingPlan, room: Room) -> Source:
+def _check_axes(example: Example, plan: TrainingPlan) -> None:
     if example.labels.ndim < plan.ndim:
         raise VolumeError(
             f"{example.name} has {example.labels.ndim} axes",
             f"a model of ndim = {plan.ndim} learns from scans of as many",
             "pass volumes, or set ndim = 2",
         )
-    images = tuple(Image.of(room.hold(scan), plan.spacing_um, plan.intensity) for scan in example.scans)
-    if plan.tissue != "none":
-        tissue = room.hold(_tissue_of(example))
-        images = tuple(image.beside(tissue, plan.tissue) for image in images)
-    labels = resample(room.hold(example.labels), (plan.spacing_um,) * example.labels.ndim, labels=True)
-    return Source(example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape))
-
-
-def _tissue_of(example: Example) -> Volume:
-    if example.tissue is None:
-        raise VolumeError(
-            f"{example.name} holds no tissue map",
-            "a plan whose tissue is not none learns from scans with one",
-            "add tissue.tif to the folder, or leave tissue out of the plan",
-        )
-    return example.tissue
 
 
 def split(sources: Sequence[Source], plan: TrainingPlan) -> tuple[list[Source], list[Source]]:

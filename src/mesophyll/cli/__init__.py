@@ -14,10 +14,13 @@ from mesophyll.cli import (
     experimenting,
     files,
     growing,
+    mapping,
     measuring,
     reporting,
     segmenting,
+    suggesting,
     teaching,
+    validating,
 )
 
 __all__ = ["app", "main"]
@@ -51,7 +54,21 @@ def _root(
     """From a micro-CT scan of a leaf to individual, measured cells."""
 
 
-for room in (demo, segmenting, measuring, reporting, files, growing, annotating, densifying, teaching, experimenting):
+for room in (
+    demo,
+    segmenting,
+    mapping,
+    measuring,
+    reporting,
+    files,
+    growing,
+    annotating,
+    densifying,
+    teaching,
+    suggesting,
+    validating,
+    experimenting,
+):
     room.register(app)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
-    from mesophyll.evaluation import Scores
+    from mesophyll.evaluation import Scores, TissueScores
     from mesophyll.volume import Volume
 
 __all__ = ["evaluate", "measure", "open_labels", "register"]
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "mesophyll evaluate leaf.zarr truth.tif",
             "mesophyll evaluate cells.tif truth.tif --tissue tissue.tif --json scores.json",
+            "mesophyll evaluate tissue.tif truth.tif --kind tissue",
         ],
     )
 
@@ -96,23 +97,50 @@ def evaluate(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help=_LABELS)],
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="What is right; voxels of -1 are left out.")],
     tissue: TissueFile = None,
+    kind: Annotated[
+        Literal["cells", "tissue"],
+        typer.Option("--kind", metavar="cells|tissue", help="What they are: cells, or two tissue maps."),
+    ] = "cells",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all scores here.")] = None,
 ) -> None:
-    """Compare labels with the truth."""
-    from mesophyll import evaluation, io
+    """Compare labels, or a tissue map, with the truth."""
+    from mesophyll.evaluation import TissueScores
 
     if json_file is not None:
         check_output(json_file, (".json",))
+    if kind == "tissue" and tissue is not None:
+        raise typer.BadParameter("--tissue: of cells; a tissue map is compared as a whole")
     with busy("comparing"):
-        scores = evaluation.match(
-            io.read_labels(labels).data,
-            io.read_labels(truth).data,
-            tissue=None if tissue is None else io.read(tissue).data,
-        )
+        scores = _of_tissue(labels, truth) if kind == "tissue" else _of_cells(labels, truth, tissue)
     show(scores.table())
-    show([_overall(scores)])
+    show([_mistakes(scores) if isinstance(scores, TissueScores) else _overall(scores)])
     if json_file is not None:
         _write_json(json_file, scores.to_dict())
+
+
+def _of_cells(labels: Path, truth: Path, tissue: Path | None) -> Scores:
+    from mesophyll import evaluation, io
+
+    codes = None if tissue is None else io.read(tissue).data
+    return evaluation.match(io.read_labels(labels).data, io.read_labels(truth).data, tissue=codes)
+
+
+def _of_tissue(tissue: Path, truth: Path) -> TissueScores:
+    from mesophyll import evaluation, io
+
+    return evaluation.compare_tissue(io.read(tissue).data, io.read(truth).data)
+
+
+def _mistakes(scores: TissueScores) -> dict[str, str | float]:
+    """Return what is of no single class."""
+    return {
+        "mean Dice": scores.mean_dice,
+        "air lost": scores.air_lost,
+        "bridges": scores.bridges,
+        "share of the air": scores.bridged,
+        "islands": scores.islands,
+        "share of the epidermis": scores.islanded,
+    }
 
 
 def _overall(scores: Scores) -> dict[str, str | float]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mesophyll.model import Model
     from mesophyll.volume import LazyArray, Volume
 
-__all__ = ["register", "segment"]
+__all__ = ["plan_of", "provenance", "register", "segment"]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,27 +69,28 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     """Find the cells of a scan."""
     from mesophyll import io
     from mesophyll.inference import segment_volume
-    from mesophyll.model import DEFAULT_MODELS, find
+    from mesophyll.model import choose
 
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
-    how = _plan(plan, device)
-    chosen = find(model or DEFAULT_MODELS[volume.ndim])
+    how = plan_of(plan, device)
+    chosen = choose(model, "cells", volume.ndim)
     codes = None if tissue is None else io.read(tissue, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress:
             labels = segment_volume(volume, chosen, tissue=codes, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(labels.data), time.monotonic() - start
-        notes = _provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
+        notes = provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
         with busy("writing"):
             _write(out, volume, labels, notes)
         del labels  # its files lie in the scratch folder
     say(f"{cells} cells in {seconds:.0f} s, written to {out}")
 
 
-def _plan(file: Path | None, device: Any) -> SegmentationPlan:
+def plan_of(file: Path | None, device: Any) -> SegmentationPlan:
+    """Read a plan, or take the default, with the device that was asked for."""
     from mesophyll.inference import SegmentationPlan
     from mesophyll.settings import read_toml
 
@@ -109,7 +110,8 @@ def _count(labels: LazyArray) -> int:
     return int((numbers > 0).sum())
 
 
-def _provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str, Any]:
+def provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str, Any]:
+    """Return how a result was made."""
     from mesophyll.device import pick
     from mesophyll.settings import to_dict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,11 @@ import typer
 from mesophyll.cli.options import DeviceOption, PlanFile
 from mesophyll.cli.screen import bars, say, show
 from mesophyll.cli.verb import verb, verbs
+from mesophyll.errors import SettingsError
 
 if TYPE_CHECKING:
     from mesophyll.model import Model
+    from mesophyll.plan import TrainingPlan
 
 __all__ = ["import_", "models", "register", "train"]
 
@@ -27,6 +30,7 @@ def register(app: typer.Typer) -> None:
             "mesophyll train leaves/* -o my-model --plan plan.toml --device cuda",
             "mesophyll train leaves/* -o my-model --plan plan.toml --resume",
             "mesophyll train -o my-model --plan synthetic.toml",
+            "mesophyll train leaves/* -o my-tissue --tissue",
         ],
     )
     group = verbs(app, models, examples=["mesophyll models", "mesophyll models import cyto3 -o cyto3 --diameter-um 25"])
@@ -47,26 +51,45 @@ def train(
         list[Path] | None,
         typer.Argument(
             metavar="[DATA...]",
-            help="Folders with labels.* and scans of any other name, or results (.zarr). "
+            help="Folders with labels.* (or tissue.*) and scans of any other name, or results (.zarr). "
             "None where the plan grows synthetic leaves.",
         ),
     ] = None,
     plan: PlanFile = None,
     device: DeviceOption = None,
     *,
+    tissue: Annotated[bool, typer.Option("--tissue", help="Learn the tissue map, tissue.*, instead of cells.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
 ) -> None:
-    """Train a model on labelled scans, or on synthetic leaves."""
+    """Train a model on labelled scans, or on synthetic leaves: to find cells, or tissues."""
     from mesophyll import training
     from mesophyll.io import read_example
-    from mesophyll.settings import read_toml
+    from mesophyll.model import FINDS
 
-    how = None if plan is None else read_toml(training.TrainingPlan, plan)
+    how = _plan(plan, tissue=tissue)
     examples = [read_example(folder) for folder in data or []]
     given: dict[str, Any] = {} if device is None else {"device": device}
     with bars() as progress:
         model = training.train(examples, out, how, resume=resume, progress=progress, **given)
-    say(f"the model {model.name} is written to {out}; use it: mesophyll segment SCAN -o OUT --model {out}")
+    use = FINDS[model.representation.subject]
+    say(f"the model {model.name} is written to {out}; use it: mesophyll {use} SCAN -o OUT --model {out}")
+
+
+def _plan(file: Path | None, *, tissue: bool) -> TrainingPlan:
+    from mesophyll.plan import TrainingPlan
+    from mesophyll.settings import read_toml
+
+    plan = TrainingPlan() if file is None else read_toml(TrainingPlan, file)
+    named = plan.representation.get("name", "flows" if plan.representation else "tissue")
+    if not tissue:
+        return plan
+    if named == "tissue":
+        return replace(plan, representation={"name": named} | plan.representation)
+    raise SettingsError(
+        f"--tissue with the representation {named}",
+        "tissues are learnt by the representation tissue",
+        "leave [representation] out of the plan, or --tissue out of the command",
+    )
 
 
 def models() -> None:
@@ -117,8 +140,16 @@ def _row(model: Model, folder: Path) -> dict[str, Any]:
 
 
 def _scores(scores: Any) -> str:
-    """Tell the scores of a card, a table by the name of the data: its mean AP, or whatever single number stands there."""
-    shown = {name: score.get("mAP") if isinstance(score, dict) else score for name, score in dict(scores).items()}
+    """Tell the scores of a card, a table by the name of the data: mean AP, mean Dice, or what single number stands there."""
+    shown = [(name, *_score(score)) for name, score in dict(scores).items()]
     return (
-        ", ".join(f"{name}: mAP {value:.3f}" for name, value in shown.items() if isinstance(value, int | float)) or "-"
+        ", ".join(f"{name}: {kind} {value:.3f}" for name, kind, value in shown if isinstance(value, int | float)) or "-"
     )
+
+
+def _score(score: Any) -> tuple[str, Any]:
+    """Return the number that tells most, with its name."""
+    if not isinstance(score, dict):
+        return "mAP", score
+    kind = "Dice" if "Dice" in score else "mAP"
+    return kind, score.get(kind)

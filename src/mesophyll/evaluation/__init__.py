@@ -1,4 +1,4 @@
-"""How good a labelling is: `match` compares it with the truth, `Scores` says what came out.
+"""How good a labelling is: `match` compares it with the truth, `Scores` says what came out; of a tissue map, `compare_tissue`.
 
 Where there are neither predicted nor true cells, everything agrees: ratios are 1, errors 0. Where only one side has
 cells, ratios are 0.
@@ -15,9 +15,10 @@ from mesophyll.evaluation.base import THRESHOLDS, Overlaps, compare
 from mesophyll.evaluation.fates import Fates, trace
 from mesophyll.evaluation.intervals import ap_intervals
 from mesophyll.evaluation.matching import Found, matches, report_map
-from mesophyll.evaluation.paired import Difference, difference, mean_ap, pooled
+from mesophyll.evaluation.paired import Difference, difference, mean_ap, mean_recall, pooled
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
 from mesophyll.evaluation.scores import Counts, Scores
+from mesophyll.evaluation.tissue import TissueScores, compare_tissue
 from mesophyll.tissues import name_of
 from mesophyll.volume import LazyArray
 
@@ -27,12 +28,15 @@ __all__ = [
     "Difference",
     "Fates",
     "Scores",
+    "TissueScores",
     "compare",
+    "compare_tissue",
     "difference",
     "fates",
     "match",
     "matches",
     "mean_ap",
+    "mean_recall",
     "pooled",
 ]
 

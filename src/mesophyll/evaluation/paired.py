@@ -6,6 +6,7 @@ of their difference is narrower than those of either: no rank without it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from mesophyll.errors import LabelsError
 from mesophyll.evaluation.fates import Fates
 from mesophyll.evaluation.intervals import DRAWS, QUANTILES, SEED, Interval
 
-__all__ = ["Difference", "difference", "mean_ap", "pooled"]
+__all__ = ["Difference", "difference", "mean_ap", "mean_recall", "pooled"]
 
 Mask = NDArray[np.bool_]
 
@@ -41,7 +42,7 @@ class Difference:
         return not self.interval[0] <= 0 <= self.interval[1]
 
 
-def pooled(parts: list[Fates]) -> Fates:
+def pooled(parts: Sequence[Fates]) -> Fates:
     """Return the fates of the cells of several leaves as if they were one; the cells are numbered anew."""
     counts = [len(part.cells) for part in parts]
     total, starts = sum(counts), np.cumsum([0, *counts])
@@ -74,6 +75,15 @@ def mean_ap(fates: Fates, among: Mask | None = None) -> tuple[float, Interval]:
     return float(_mean_ap(whole, kept, wrong, np.array([nowhere]))[0]), _ends(
         _mean_ap(draws, kept, wrong, _poisson(nowhere, 0))
     )
+
+
+def mean_recall(fates: Fates) -> tuple[float, Interval]:
+    """Return the share of true cells that were found, mean over IoU 0.1 to 0.9, and its 95 % interval; 1 without cells.
+
+    For cells that are not all that there are: a prediction beside them may well be right.
+    """
+    found = fates.hits.mean(axis=1) if len(fates.cells) else np.ones(1)
+    return float(found.mean()), _ends(_draws(len(found)) @ found / len(found))
 
 
 def difference(first: Fates, second: Fates, among: Mask | None = None) -> Difference:

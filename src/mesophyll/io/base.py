@@ -44,7 +44,7 @@ class Content:
     volume
         With lazy data, of a type that every format holds.
     labels
-        Whether the data are labels, int32.
+        Whether the data are labels, int32, or a tissue map, uint8: numbers without any in between.
     notes
         Provenance, a table that JSON can hold; a format without a place for it leaves it out.
     """

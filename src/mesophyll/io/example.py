@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files, formats
 from mesophyll.io.atomic import replacing
 from mesophyll.io.base import Content
 from mesophyll.io.files import plain
+from mesophyll.labels import UNKNOWN
 from mesophyll.volume import Volume
 
 __all__ = ["Example", "read_example", "write_example"]
@@ -35,7 +38,7 @@ class Example:
     labels
         The cells: 0 background, > 0 cells, -1 unknown.
     tissue
-        The tissue map, or None.
+        The tissue map, 255 where it is unknown, or None.
     confidence
         How far to trust each voxel of the labels, from 0 to 1, or None.
     """
@@ -48,7 +51,9 @@ class Example:
 
 
 def read_example(folder: str | Path) -> Example:
-    """Read a folder with ``labels.*``, perhaps ``tissue.*`` and ``confidence.*``, and scans of other names; or an OME-Zarr.
+    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans under any other name; or an OME-Zarr.
+
+    Without ``labels.*``, nobody knows any cell: all labels are -1. ``confidence.*`` says how far to trust them.
 
     An OME-Zarr is an image with its labels, and perhaps a label image ``tissue`` and other images in groups within it, of
     which one may be ``confidence``.
@@ -66,15 +71,20 @@ def read_example(folder: str | Path) -> Example:
     if formats.format_of(place).module == "ome_zarr":
         return _checked(_from_zarr(place))
     found = _files(place)
-    if _LABELS not in found or set(found) <= {_LABELS, *_BESIDE}:
+    if not {_LABELS, _TISSUE} & set(found) or set(found) <= {_LABELS, *_BESIDE}:
         raise FileError(
             f"{place} holds {', '.join(sorted(path.name for path in found.values())) or 'nothing that can be read'}",
-            "an example has a file labels.* and a scan of another name",
+            "an example has a file labels.* or tissue.*, and a scan of another name",
             "add what is missing",
         )
     scans = tuple(files.read(path) for name, path in sorted(found.items()) if name not in (_LABELS, *_BESIDE))
     tissue, confidence = (files.read(found[name]) if name in found else None for name in _BESIDE)
-    return _checked(Example(place.name, scans, files.read_labels(found[_LABELS]), tissue, confidence))
+    labels = files.read_labels(found[_LABELS]) if _LABELS in found else _unknown(scans[0])
+    return _checked(Example(place.name, scans, labels, tissue, confidence))
+
+
+def _unknown(scan: Volume) -> Volume:
+    return Volume(np.broadcast_to(np.int32(UNKNOWN), scan.shape), name=_LABELS)
 
 
 def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) -> None:
@@ -90,9 +100,10 @@ def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) 
         for scan in example.scans:
             files.write(partial / f"{scan.name}.tif", scan, notes=notes)
         files.write(partial / f"{_LABELS}.tif", example.labels, kind="labels", notes=notes)
-        for name, volume in zip(_BESIDE, (example.tissue, example.confidence), strict=True):
-            if volume:
-                files.write(partial / f"{name}.tif", volume, notes=notes)
+        if example.tissue:
+            files.write(partial / f"{_TISSUE}.tif", example.tissue, kind="tissue", notes=notes)
+        if example.confidence:
+            files.write(partial / f"{_CONFIDENCE}.tif", example.confidence, notes=notes)
 
 
 def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ def write(
     path: str | Path,
     volume: Volume,
     *,
-    kind: Literal["image", "labels"] = "image",
+    kind: Literal["image", "labels", "tissue"] = "image",
     notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a volume in the format of the path's suffix, in bounded memory; whole, or not at all.
@@ -91,16 +91,19 @@ def write(
     volume
         The data may be lazy.
     kind
-        Labels are written as int32; to TIFF as what ImageJ opens (uint16 where they fit, else float32, exactly).
+        Labels are written as int32; to TIFF as what ImageJ opens (uint16 where they fit, else float32, exactly). A tissue map
+        keeps its type; where coarser levels are written, its codes are not averaged.
     notes
         Provenance, a table that JSON can hold; NumPy files have no place for it.
     """
-    if kind not in ("image", "labels"):
-        raise SettingsError(f"kind = {kind!r}", "a volume is written as 'image' or 'labels'", "choose one of them")
+    if kind not in ("image", "labels", "tissue"):
+        raise SettingsError(
+            f"kind = {kind!r}", "a volume is written as 'image', 'labels' or 'tissue'", "choose one of them"
+        )
     check_thick(volume.shape, volume.name)
     writer = formats.writer_of(Path(path))
     ready = replace(volume, data=storable(volume, labels=kind == "labels"))
-    content = Content(ready, kind == "labels", plain(notes or {}))
+    content = Content(ready, kind != "image", plain(notes or {}))
     with replacing(path) as partial:
         writer.write(partial, content)
 

@@ -209,7 +209,9 @@ def write(path: Path, content: Content) -> None:
 
 
 def _label_type(volume: Volume) -> np.dtype[Any]:
-    """Return the smallest type that ImageJ opens and that holds every label exactly."""
+    """Return the smallest type that ImageJ opens and that holds every label exactly; a tissue map keeps its bytes."""
+    if volume.data.dtype == np.uint8:
+        return np.dtype(np.uint8)
     low, high = 0, 0
     for plane in planes(volume.data):
         low, high = min(low, int(plane.min())), max(high, int(plane.max()))

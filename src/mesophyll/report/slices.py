@@ -16,7 +16,7 @@ from PIL import Image
 from mesophyll.labels import Labels
 from mesophyll.volume import Spacing, Volume
 
-__all__ = ["Plane", "picture", "planes"]
+__all__ = ["Plane", "heat", "picture", "planes"]
 
 _MOST_PIXELS = 1400
 """Along the longer side of a picture; a larger slice is thinned out."""
@@ -26,6 +26,9 @@ _OUTLINE_PIXELS = 1000
 
 _OUTLINE = 0.003
 """The width of an outline, as a share of the longer side."""
+
+_HOT = (232, 93, 42)
+"""The colour of heat; how much of it there is, is how opaque it is."""
 
 _FILL, _LINE = 70, 255
 """How opaque cells and their outlines are, of 255."""
@@ -67,9 +70,7 @@ def planes(scan: Volume, labels: Labels, spacing_um: Spacing, middle: tuple[int,
 
 def _plane(title: str, grey: NDArray[Any], labels: Labels, spacing_um: Spacing) -> Plane:
     height, width = (length * step for length, step in zip(grey.shape, spacing_um, strict=True))
-    thin = -(-max(grey.shape) // _MOST_PIXELS)
-    every = (slice(None, None, thin),) * 2
-    step_um = (spacing_um[0] * thin, spacing_um[1] * thin)
+    every, step_um = _thinned(grey, spacing_um)
     cells = int(np.count_nonzero(np.unique(labels) > 0))
     name = f"slice-{title[0].lower()}"
     picture = f'<image id="{name}" {_size(width, height)} href="{_png(_to_8_bit(grey[every]))}"/>'
@@ -84,13 +85,33 @@ def _plane(title: str, grey: NDArray[Any], labels: Labels, spacing_um: Spacing) 
 
 def picture(grey: NDArray[Any], labels: Labels | None, spacing_um: Spacing, told: str) -> str:
     """Draw one slice as SVG, with the cells of ``labels`` where they are given; ``told`` says what is shown."""
-    height, width = (length * step for length, step in zip(grey.shape, spacing_um, strict=True))
+    if labels is None:
+        return _layers(grey, None, spacing_um, told)
+    every, step_um = _thinned(grey, spacing_um)
+    return _layers(grey, _drawn(labels[every], step_um), spacing_um, told)
+
+
+def heat(grey: NDArray[Any], values: NDArray[Any], most: float, spacing_um: Spacing, told: str) -> str:
+    """Draw one slice as SVG under values from 0, which are seen most strongly from ``most`` on."""
+    every, _ = _thinned(grey, spacing_um)
+    painted = np.zeros((*grey[every].shape, 4), np.uint8)
+    painted[..., :3] = _HOT
+    painted[..., 3] = np.clip(values[every] / max(most, 1e-12), 0, 1) * 220
+    return _layers(grey, painted, spacing_um, told)
+
+
+def _thinned(grey: NDArray[Any], spacing_um: Spacing) -> tuple[tuple[slice, slice], tuple[float, float]]:
+    """Return which pixels of a slice are shown, and how far apart they lie in µm."""
     thin = -(-max(grey.shape) // _MOST_PIXELS)
-    every = (slice(None, None, thin),) * 2
-    shown = f'<image {_size(width, height)} href="{_png(_to_8_bit(grey[every]))}"/>'
-    if labels is not None:
-        cells = _drawn(labels[every], (spacing_um[0] * thin, spacing_um[1] * thin))
-        shown += f'<image {_size(width, height)} href="{_png(cells)}"/>'
+    return (slice(None, None, thin),) * 2, (spacing_um[0] * thin, spacing_um[1] * thin)
+
+
+def _layers(grey: NDArray[Any], over: NDArray[np.uint8] | None, spacing_um: Spacing, told: str) -> str:
+    """Draw grey values and, over them, an RGBA picture."""
+    height, width = (length * step for length, step in zip(grey.shape, spacing_um, strict=True))
+    every, _ = _thinned(grey, spacing_um)
+    pictures = [_to_8_bit(grey[every]), *([] if over is None else [over])]
+    shown = "".join(f'<image {_size(width, height)} href="{_png(pixels)}"/>' for pixels in pictures)
     return _svg(width, height, told, shown + _scale_bar(width, height))
 
 

@@ -1,4 +1,4 @@
-"""What networks can learn about cells: one file a method, and the table of them."""
+"""What networks can learn about cells and tissues: one file a method, and the table of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from mesophyll.representations.base import Representation
 from mesophyll.representations.cellpose import Cellpose
 from mesophyll.representations.flows import Flows
+from mesophyll.representations.tissue import Tissue
 from mesophyll.settings import from_dict, to_dict, unknown
 
-__all__ = ["REPRESENTATIONS", "Cellpose", "Flows", "Representation", "from_table", "to_table"]
+__all__ = ["REPRESENTATIONS", "Cellpose", "Flows", "Representation", "Tissue", "from_table", "to_table"]
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows, "cellpose": Cellpose}
+REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows, "cellpose": Cellpose, "tissue": Tissue}
 """Every method under the name by which plans and models call it."""
 
 

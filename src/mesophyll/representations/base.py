@@ -1,4 +1,4 @@
-"""The one interface: what the numbers that a network learns say about cells.
+"""The one interface: what the numbers that a network learns say about cells, or about tissues.
 
 A method is a value - a frozen dataclass that holds everything about itself: how labels become targets, what it costs
 to be wrong, and how outputs become labels again. `tests/test_laws.py` holds the laws that every representation keeps.
@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
-from mesophyll.labels import Labels
+from mesophyll.labels import Labels, Subject
 
 __all__ = ["Representation"]
 
 
 @dataclass(frozen=True)
 class Representation(ABC):
-    """What a network learns, and how cells are read back from it.
+    """What a network learns, and how labels are read back from it.
 
     Parameters
     ----------
@@ -34,6 +35,10 @@ class Representation(ABC):
 
     halo: int = 32
 
+    subject: ClassVar[Subject] = "cells"
+    """What labels are to it. Those of ``tissue`` are codes: learnt from ``tissue.*`` of examples, never renumbered, cut into
+    pieces or stitched, since each voxel is decoded on its own; background is a class among the others."""
+
     @abstractmethod
     def channels(self, ndim: int) -> int:
         """Return the number of channels for 2 or 3 spatial axes."""
@@ -41,11 +46,14 @@ class Representation(ABC):
     @property
     @abstractmethod
     def ceiling(self) -> float:
-        """The share of crowded cells found at IoU 0.8 from a perfect output: the best score the method can ever reach."""
+        """The best score that the method can ever reach, from a perfect output.
+
+        Of cells, the share of a crowd found at IoU 0.8; of tissues, the least Dice of a class.
+        """
 
     @abstractmethod
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
-        """Turn labels into the target, shape (C, *S), float32; zero outside cells."""
+        """Turn labels into the target, shape (C, *S), float32; zero outside cells, but for a class of its own."""
 
     @abstractmethod
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
@@ -54,6 +62,13 @@ class Representation(ABC):
     @abstractmethod
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Bring a raw output to the scale of `encode`."""
+
+    @abstractmethod
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return a target in which what a section of a cell does not tell is not known (NaN), where ``sections_S`` is true.
+
+        That a voxel lies in a cell, a section tells; where the middle of the cell lies, it does not.
+        """
 
     @abstractmethod
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
@@ -77,4 +92,7 @@ class Representation(ABC):
 
     @abstractmethod
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
-        """Turn an activated output into labels, shape S, int32, numbered 1, 2, 3, ...; a tensor is worked on where it lies."""
+        """Turn an activated output into labels, shape S, int32; a tensor is worked on where it lies.
+
+        Cells are numbered 1, 2, 3, ...; tissues keep their codes.
+        """

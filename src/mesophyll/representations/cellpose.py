@@ -79,13 +79,20 @@ class Cellpose(Representation):
         """Return half the mean squared error of five times the flow, plus the cross-entropy of the logit, where known."""
         output, known = output_BCS.float(), known_BS[:, None]
         target = torch.where(known, target_BCS, 0)  # not a product: what is not known may be NaN
-        error = (output[:, :-1] - _SCALE * target[:, :-1]).square().mean(dim=1) / 2
+        error = (output[:, :-1] - _SCALE * torch.nan_to_num(target[:, :-1])).square().mean(dim=1) / 2
+        error = torch.where(torch.isfinite(target[:, 0]), error, 0)
         surprise = functional.binary_cross_entropy_with_logits(output[:, -1], target[:, -1], reduction="none")
         return torch.where(known_BS, error + surprise, 0).sum() / known_BS.sum().clamp(min=1)
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """A fifth of the flow, the sigmoid of the logit."""
         return torch.cat([output_BCS[:, :-1] / _SCALE, torch.sigmoid(output_BCS[:, -1:])], dim=1)
+
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Forget the flow: it leads to a point that a section does not show."""
+        forgotten = target_CS.copy()
+        forgotten[:-1, sections_S] = np.nan
+        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; the flow along each flipped axis changes its sign."""

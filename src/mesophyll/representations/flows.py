@@ -100,20 +100,26 @@ class Flows(Representation):
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return equation 1 of the report: foreground everywhere known, flow inside known cells."""
+        """Return equation 1 of the report: foreground everywhere known, flow inside cells where it is known."""
         output = output_BCS.float()
         target = torch.where(known_BS[:, None], target_BCS, 0)  # not a product: what is not known may be NaN
-        foreground, inside = target[:, 0], target[:, 0].bool()
+        foreground, inside = target[:, 0], target[:, 0].bool() & torch.isfinite(target[:, 1])
         if self.foreground_loss == "bce":
             per_voxel = functional.binary_cross_entropy_with_logits(output[:, 0], foreground, reduction="none")
         else:
             per_voxel = (torch.sigmoid(output[:, 0]) - foreground).abs()
-        error = (torch.tanh(output[:, 1:]) - target[:, 1:]).square().mean(dim=1)
+        error = (torch.tanh(output[:, 1:]) - torch.nan_to_num(target[:, 1:])).square().mean(dim=1)
         return self.alpha * _mean_where(per_voxel, known_BS) + self.beta * _mean_where(error, inside)
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for the foreground, tanh for the flow."""
         return torch.cat([torch.sigmoid(output_BCS[:, :1]), torch.tanh(output_BCS[:, 1:])], dim=1)
+
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Forget the flow: it leads to a point that a section does not show."""
+        forgotten = target_CS.copy()
+        forgotten[1:, sections_S] = np.nan
+        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; the flow along each flipped axis changes its sign."""

@@ -1,0 +1,80 @@
+"""How a model looks at a leaf while it learns: what it sees of the scans, and what it shall say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from mesophyll.errors import LabelsError, VolumeError
+from mesophyll.io import Example
+from mesophyll.labels import Subject, known_layers, labelled_slices
+from mesophyll.model import Image, Intensity
+from mesophyll.patches import Source
+from mesophyll.tissues import TissueInput
+from mesophyll.volume import Volume, resample
+
+__all__ = ["View"]
+
+_TAUGHT_BY: dict[Subject, str] = {"cells": "labels", "tissue": "tissue"}
+"""The file of an example that says what is learnt."""
+
+
+def _lazy(volume: Volume) -> Volume:
+    return volume
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen, and what is learnt.
+
+    Parameters
+    ----------
+    spacing_um
+        The cubic voxel that the model works at.
+    intensity
+        How grey values are brought to one range.
+    tissue
+        How the model is shown the tissue map.
+    subject
+        What it learns: the cells, or the tissue map itself.
+    """
+
+    spacing_um: float
+    intensity: Intensity = field(default_factory=Intensity)
+    tissue: TissueInput = "none"
+    subject: Subject = "cells"
+
+    def of(self, example: Example, hold: Callable[[Volume], Volume] = _lazy) -> Source:
+        """Return an example as patches are cut from it; ``hold`` may read its volumes into memory."""
+        images = tuple(Image.of(hold(scan), self.spacing_um, self.intensity) for scan in example.scans)
+        if self.tissue != "none":
+            seen = hold(_map_of(example, "is shown one"))
+            images = tuple(image.beside(seen, self.tissue) for image in images)
+        truth = example.labels if self.subject == "cells" else _map_of(example, "learns from one")
+        labels = resample(hold(truth), (self.spacing_um,) * truth.ndim, labels=True)
+        source = Source(
+            example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape), self.subject
+        )
+        return replace(source, slices=_slices(source))
+
+
+def _map_of(example: Example, use: str) -> Volume:
+    if example.tissue is None:
+        raise VolumeError(
+            f"{example.name} holds no tissue map",
+            f"a model that {use} needs scans with one",
+            "add tissue.tif to the folder, or leave tissue out of the plan",
+        )
+    return example.tissue
+
+
+def _slices(source: Source) -> tuple[int, tuple[int, ...]] | None:
+    """Return the slices that are labelled, if only slices are; an error where nothing is known."""
+    known = known_layers(source.labels.shape, source.read_labels)
+    if not known[0].any():
+        raise LabelsError(
+            f"{source.name} holds no voxel of which its {_TAUGHT_BY[source.subject]} are known",
+            f"a model of {source.subject} learns from {_TAUGHT_BY[source.subject]}.*",
+            "label some, or leave the folder out",
+        )
+    return labelled_slices(known) if len(known) == 3 else None
