@@ -14,17 +14,21 @@ import numpy as np
 from matplotlib import pyplot
 from numpy.typing import NDArray
 
-from mesophyll import io, segment
+from mesophyll import io, map_tissue, segment
 from mesophyll.labels import Labels, outlines, split_pieces
 from mesophyll.phantom import Phantom, make
 from mesophyll.representations import Flows
 from mesophyll.representations.flows import TARGETS
+from mesophyll.tissues import TISSUES
 
 IMAGES = Path(__file__).parent / "images"
 
 SEED, SHAPE, SPACING_UM = 12, (96, 240, 320), 0.65
 AT = 48
 """The section that is shown, across Z."""
+
+COLOURS = ("#ffffff", "#8c564b", "#e377c2", "#2ca02c", "#bcbd22", "#ff7f0e", "#d62728", "#9ecae1")
+"""Of the tissues, in the order of their codes."""
 
 
 def main(folder: Path | None) -> None:
@@ -35,6 +39,7 @@ def main(folder: Path | None) -> None:
     scans(leaf)
     targets(leaf)
     found(leaf)
+    tissues(leaf)
     if folder is not None:
         real(folder)
 
@@ -63,6 +68,26 @@ def found(leaf: Phantom) -> None:
     side_by_side(
         {"a leaf": leaf.gridrec[AT], "its cells": painted(leaf.gridrec[AT], labels[AT])}, "leaf.png", (12, 4.6)
     )
+
+
+def tissues(leaf: Phantom) -> None:
+    """Show the tissues that the shipped model finds beside the true ones, with what colour is which."""
+    told = map_tissue(leaf.gridrec, spacing_um=SPACING_UM)
+    pictures = {"a leaf": leaf.gridrec[AT], "tissues found": told[AT], "true tissues": leaf.tissue[AT]}
+    figure, axes = pyplot.subplots(1, len(pictures), figsize=(12, 3.6), layout="constrained")
+    for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
+        axis.imshow(picture if title == "a leaf" else coloured(picture), cmap="gray", interpolation="nearest")
+        axis.set_title(title)
+        axis.axis("off")
+    patches = [mpl.patches.Patch(facecolor=colour, edgecolor="grey") for colour in COLOURS]
+    figure.legend(patches, TISSUES.values(), loc="outside lower center", ncols=len(TISSUES), frameon=False)
+    figure.savefig(IMAGES / "tissue.png")
+    pyplot.close(figure)
+
+
+def coloured(codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return a tissue map as a picture, shape (Y, X, 3)."""
+    return np.array([mpl.colors.to_rgb(colour) for colour in COLOURS])[codes]
 
 
 def real(folder: Path) -> None:

@@ -71,8 +71,9 @@ veins and other kinds. Voxels from 0.1625 to about 1 µm; in coarser ones the th
 """,
     "leaf-tissue": """
 Taught by synthetic leaves alone; the figures of one species (grape) were measured, those of all others are from reviews and
-textbooks. It works at 1 µm: gaps between cells that are narrower than about 2 µm are lost. Upper and lower epidermis are told
-apart by what lies beside them; of a leaf without palisade (grass, succulent, fruit) the two look alike, and its figures say so.
+textbooks. It works at 1.3 µm: gaps between cells that are narrower than about 2.5 µm are lost. Upper and lower epidermis are
+told apart by what lies beside them; of a leaf without palisade (grass, succulent, fruit) the two look alike, and its figures
+say so.
 """,
 }
 

@@ -19,7 +19,8 @@ from catalogue import CASES, crowd, touching_pair
 from mesophyll import evaluation, inference, mapping
 from mesophyll.labels import Labels
 from mesophyll.representations import Representation, from_table, to_table
-from mesophyll.tissues import TISSUES, as_labels
+from mesophyll.tissue_map import as_labels
+from mesophyll.tissues import TISSUES
 
 
 def found(labels: Labels, truth: Labels, iou: float = 0.8) -> float:

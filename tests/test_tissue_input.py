@@ -18,7 +18,8 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Augmentation, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
-from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES, as_channels
+from mesophyll.tissue_map import as_channels
+from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES
 from mesophyll.training import split, train
 from mesophyll.view import View
 from mesophyll.volume import Volume
@@ -137,7 +138,7 @@ def test_a_plan_with_tissue_refuses_scans_without(tmp_path):
 
 def test_inputs_that_do_not_fit_the_tissue_do_not_load(tmp_path):
     save(replace(model(), tissue="classes"), tmp_path / "m")
-    with pytest.raises(ModelError, match=r"2 inputs do not fit tissue = 'classes'"):
+    with pytest.raises(ModelError, match=r"2 inputs do not fit scans = 1 and tissue = 'classes'"):
         load(tmp_path / "m")
 
 

@@ -17,7 +17,8 @@ import torch
 
 from mesophyll import __version__
 from mesophyll.errors import FileError, ModelError, SettingsError
-from mesophyll.model import Intensity, Model
+from mesophyll.image import Intensity
+from mesophyll.model import Model
 from mesophyll.network import CellposeNetwork, CPNet
 from mesophyll.representations import Cellpose
 

@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 from mesophyll.blocks import Block, Region, grid, intersect, relative, shape_of
 from mesophyll.device import Device, fast_precision, pick
 from mesophyll.errors import SettingsError
+from mesophyll.image import Image
 from mesophyll.labels import Labels, Subject
-from mesophyll.model import Image, Model, choose
+from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.scratch import check_room, mapped
@@ -111,11 +112,12 @@ class SegmentationPlan:
                 )
 
 
-def segment(
+def segment(  # noqa: PLR0913 - what is read beside the scan, and how
     array: ArrayLike,
     *,
     spacing_um: float | tuple[float, ...],
     tissue: ArrayLike | None = None,
+    second: ArrayLike | None = None,
     model: str | Path | Model | None = None,
     device: Device = "auto",
     progress: Progress = silent,
@@ -130,6 +132,8 @@ def segment(
         Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
     tissue
         Codes of `mesophyll.tissues`, shape as the scan, for a model that reads them.
+    second
+        Another reconstruction of the same voxels, for a model that reads two.
     model
         A shipped model's name, a folder, or a `Model`; by default the shipped one for the number of axes.
     device
@@ -147,27 +151,31 @@ def segment(
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         plan = SegmentationPlan(device=device)
         codes = None if tissue is None else replace(volume, data=np.asarray(tissue), name="the tissue map")
-        found = segment_volume(volume, model, tissue=codes, scratch=Path(scratch), plan=plan, progress=progress)
+        other = None if second is None else replace(volume, data=np.asarray(second), name="the second array")
+        beside = {"tissue": codes, "second": other}
+        found = segment_volume(volume, model, **beside, scratch=Path(scratch), plan=plan, progress=progress)
         return found.read().copy()
 
 
-def segment_volume(
+def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     volume: Volume,
     model: str | Path | Model | None = None,
     *,
     tissue: Volume | None = None,
+    second: Volume | None = None,
     scratch: Path,
     plan: SegmentationPlan | None = None,
     progress: Progress = silent,
 ) -> Volume:
     """Find the cells of a scan of any size; the labels returned are lazy and live as long as the scratch folder.
 
-    ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, for a model that reads them.
+    ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, ``second`` is another reconstruction of the same voxels:
+    for a model that reads them.
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = stage(model.prepare(volume, tissue), scratch, progress)
+    image = stage(model.prepare(volume, tissue, second), scratch, progress)
     labels = mapped(scratch / "labels.npy", image.shape, np.int32)
     if model.network.ndim < volume.ndim and plan.volume_by == "slices":
         _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
@@ -187,11 +195,17 @@ def stage(image: Image, scratch: Path, progress: Progress) -> Image:
     Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
     """
     check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
-    scan = replace(image.volume, data=_copied(image.volume.data, scratch / "scan.npy", "reading the scan", progress))
+    image = _staged(image, scratch / "scan.npy", progress)
+    if image.second is not None:
+        image = replace(image, second=_staged(image.second, scratch / "second.npy", progress))
     if image.tissue is None:
-        return replace(image, volume=scan)
-    tissue = _copied(image.tissue, scratch / "tissue.npy", "reading the tissue map", progress)
-    return replace(image, volume=scan, tissue=tissue)
+        return image
+    return replace(image, tissue=_copied(image.tissue, scratch / "tissue.npy", "reading the tissue map", progress))
+
+
+def _staged(image: Image, path: Path, progress: Progress) -> Image:
+    scan = _copied(image.volume.data, path, "reading the scan", progress)
+    return replace(image, volume=replace(image.volume, data=scan))
 
 
 def _copied(data: LazyArray, path: Path, task: str, progress: Progress) -> LazyArray:

@@ -16,7 +16,7 @@ from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
-from mesophyll.tissues import as_codes
+from mesophyll.tissue_map import as_codes
 from mesophyll.volume import Resampled, Volume, check_spacing
 
 __all__ = ["decode", "map_tissue", "map_tissue_volume"]
@@ -26,6 +26,7 @@ def map_tissue(
     array: ArrayLike,
     *,
     spacing_um: float | tuple[float, ...],
+    second: ArrayLike | None = None,
     model: str | Path | Model | None = None,
     device: Device = "auto",
     progress: Progress = silent,
@@ -38,8 +39,10 @@ def map_tissue(
         Grey values, shape (Y, X) or (Z, Y, X).
     spacing_um
         Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
+    second
+        Another reconstruction of the same voxels, for a model that reads two.
     model
-        A shipped model's name, a folder, or a `Model`, of one that finds tissues; by default ``leaf-tissue``, for volumes.
+        A shipped model's name, a folder, or a `Model`, of one that finds tissues; by default ``leaf-tissue``.
     device
         ``auto``, ``cpu`` or ``cuda``.
     progress
@@ -54,25 +57,30 @@ def map_tissue(
     volume = Volume(data, check_spacing(spacing_um, data.ndim), name="the array")
     with TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         plan = SegmentationPlan(device=device)
-        return map_tissue_volume(volume, model, scratch=Path(scratch), plan=plan, progress=progress).read().copy()
+        other = None if second is None else replace(volume, data=np.asarray(second), name="the second array")
+        found = map_tissue_volume(volume, model, second=other, scratch=Path(scratch), plan=plan, progress=progress)
+        return found.read().copy()
 
 
 def map_tissue_volume(
     volume: Volume,
     model: str | Path | Model | None = None,
     *,
+    second: Volume | None = None,
     scratch: Path,
     plan: SegmentationPlan | None = None,
     progress: Progress = silent,
 ) -> Volume:
     """Find the tissues of a scan of any size; the map returned is lazy and lives as long as the scratch folder.
 
+    ``second`` is another reconstruction of the same voxels, for a model that reads two.
+
     Of the plan, what speaks of tiles, of the size of blocks and of the device is followed. A model of images looks at the
     sections of a volume across all three axes, and the mean of what it says of a voxel counts.
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "tissue", volume.ndim)
-    image = stage(model.prepare(volume), scratch, progress)
+    image = stage(model.prepare(volume, second=second), scratch, progress)
     outputs = mapped(scratch / "outputs.npy", (model.representation.channels(volume.ndim), *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)

@@ -11,26 +11,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 
-from mesophyll.blocks import Region
-from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, SettingsError, VolumeError
+from mesophyll.alignment import check_aligned
+from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, VolumeError
+from mesophyll.image import Image, Intensity
 from mesophyll.io import replacing
 from mesophyll.labels import Subject
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
-from mesophyll.tissues import TISSUE_CHANNELS, TissueInput, as_channels
-from mesophyll.volume import LazyArray, Spacing, Volume, check_spacing, resample
+from mesophyll.tissues import TISSUE_CHANNELS, TissueInput
+from mesophyll.volume import Spacing, Volume, check_spacing
 
 __all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "choose", "find", "load", "make_folder", "save", "shipped"]
 
-DEFAULT_MODELS: dict[Subject, dict[int, str]] = {"cells": {2: "leaf-2d", 3: "leaf-3d"}, "tissue": {3: "leaf-tissue"}}
+DEFAULT_MODELS: dict[Subject, dict[int, str]] = {
+    "cells": {2: "leaf-2d", 3: "leaf-3d"},
+    "tissue": {2: "leaf-tissue", 3: "leaf-tissue"},
+}
 """The shipped model that is taken for a scan of 2 or 3 axes, by what it finds."""
 
 FINDS: dict[Subject, str] = {"cells": "segment", "tissue": "tissue"}
@@ -45,105 +47,6 @@ MIN_SIDE = 16
 ABOUT, WEIGHTS = "model.json", "weights.safetensors"
 
 _FORMAT = 1
-_SAMPLE_VOXELS = 2_000_000
-
-
-@dataclass(frozen=True)
-class Intensity:
-    """How grey values are brought to one range: these percentiles of the scan become 0 and 1.
-
-    Voxels of exactly 0 lie outside a scanner's field of view and are not counted, unless ``zeros`` says so. What lies far
-    outside the range (a crystal among cells) is clipped to ``clip``; None clips nothing, as Cellpose does.
-    """
-
-    low: float = 1.0
-    high: float = 99.0
-    clip: tuple[float, float] | None = (-1.0, 2.0)
-    zeros: bool = False
-
-    def __post_init__(self) -> None:
-        clips = self.clip is None or self.clip[0] < self.clip[1]
-        if not (0 <= self.low < self.high <= 100 and clips):
-            raise SettingsError(
-                f"low = {self.low}, high = {self.high}, clip = {self.clip}",
-                "percentiles lie between 0 and 100, and low is less than high; so it is with the range clipped to",
-                "correct the intensity",
-            )
-
-    def measure(self, volume: Volume) -> tuple[float, float]:
-        """Return the grey values of the two percentiles, from an even sample of the scan."""
-        step = max(round((np.prod(volume.shape) / _SAMPLE_VOXELS) ** (1 / volume.ndim)), 1)
-        sample = np.asarray(volume.data[(slice(None, None, step),) * volume.ndim]).astype(np.float32)
-        _check_finite(sample, volume.name)
-        seen = sample if self.zeros else sample[sample != 0]
-        low, high = np.percentile(seen, [self.low, self.high]) if seen.size else (0.0, 0.0)
-        if low >= high:
-            raise VolumeError(
-                f"{volume.name} has the grey value {low:g} nearly everywhere",
-                "cells can only be seen where grey values differ",
-                "check that the right file was exported, and that it is no mask",
-            )
-        return float(low), float(high)
-
-
-@dataclass(frozen=True)
-class Image:
-    """A scan as a model reads it: at the model's spacing, in the model's range. Lazy.
-
-    Parameters
-    ----------
-    volume
-        The scan at the model's spacing.
-    low, high, clip
-        Grey values that become 0 and 1, and the range to which what lies beyond is clipped.
-    tissue
-        Codes of `mesophyll.tissues`, shape as the scan, where the model reads them.
-    tissue_input
-        How it reads them.
-    """
-
-    volume: Volume
-    low: float
-    high: float
-    clip: tuple[float, float] | None
-    tissue: LazyArray | None = None
-    tissue_input: TissueInput = "none"
-
-    @classmethod
-    def of(cls, volume: Volume, spacing_um: float, intensity: Intensity) -> Image:
-        """Look at a scan at cubic voxels of ``spacing_um``."""
-        seen = resample(volume, (spacing_um,) * volume.ndim)
-        return cls(seen, *intensity.measure(volume), intensity.clip)
-
-    def beside(self, tissue: Volume, how: TissueInput) -> Image:
-        """Return the image with the tissue map of the same scan as further channels."""
-        codes = resample(tissue, self.volume.known_spacing_um, labels=True)
-        return replace(self, tissue=codes.data, tissue_input=how)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The number of voxels along each axis, at the model's spacing."""
-        return self.volume.shape
-
-    def read(self, region: Region) -> NDArray[np.float32]:
-        """Return a region, shape (C, *S), float32."""
-        grey = np.asarray(self.volume.data[region]).astype(np.float32)
-        _check_finite(grey, self.volume.name)
-        seen: NDArray[np.float32] = ((grey - self.low) / (self.high - self.low))[None]
-        seen = seen if self.clip is None else np.clip(seen, *self.clip)
-        if self.tissue is None:
-            return seen
-        return np.concatenate([seen, as_channels(np.asarray(self.tissue[region]), self.tissue_input)])
-
-
-def _check_finite(grey: NDArray[np.float32], name: str) -> None:
-    bad = grey.size - int(np.isfinite(grey).sum())
-    if bad:
-        raise VolumeError(
-            f"{name} holds {bad} voxels of NaN or infinity",
-            "grey values are finite numbers",
-            "replace them, for example by 0",
-        )
 
 
 @dataclass(frozen=True)
@@ -168,6 +71,8 @@ class Model:
         SHA-256 of the weights' file that it was loaded from; empty where there is none.
     tissue
         How the network sees a tissue map that comes with the scan.
+    scans
+        How many reconstructions of a scan it reads, 1 or 2, each as a channel.
     """
 
     name: str
@@ -178,17 +83,22 @@ class Model:
     card: Mapping[str, Any] = field(default_factory=dict)
     checksum: str = ""
     tissue: TissueInput = "none"
+    scans: Literal[1, 2] = 1
 
     @property
     def network(self) -> Architecture:
         """What the module was made from."""
         return self.module.network
 
-    def prepare(self, volume: Volume, tissue: Volume | None = None) -> Image:
-        """Return the scan as the network reads it, lazily; an error that says why where it does not suit."""
+    def prepare(self, volume: Volume, tissue: Volume | None = None, second: Volume | None = None) -> Image:
+        """Return the scan as the network reads it, lazily; an error that says why where it does not suit.
+
+        ``tissue`` is a map of the same voxels, ``second`` another reconstruction of them, for a model that reads these.
+        """
         self._check_axes(volume)
         self._check_spacing(volume.known_spacing_um)
         self._check_tissue(tissue)
+        self._check_second(second)
         image = Image.of(volume, self.spacing_um, self.intensity)
         if min(image.shape) < MIN_SIDE:
             raise VolumeError(
@@ -196,6 +106,7 @@ class Model:
                 f"the model {self.name} needs at least {MIN_SIDE} along each axis, and colours are none",
                 "pass a larger piece of the scan, or check --spacing",
             )
+        image = image if second is None else image.with_second(check_aligned(volume, second), self.intensity)
         return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
 
     def _check_tissue(self, tissue: Volume | None) -> None:
@@ -204,12 +115,18 @@ class Model:
             rule = "reads none" if self.tissue == "none" else "reads one beside the scan"
             raise ModelError(f"{met} is given", f"the model {self.name} {rule}", f"{remedy}, or another model")
 
+    def _check_second(self, second: Volume | None) -> None:
+        if (1 if second is None else 2) != self.scans:
+            met, remedy = ("a second", "leave --second out") if second else ("no second", "pass --second FILE")
+            rule = f"the model {self.name} reads {'two, gridrec and Paganin' if self.scans == 2 else 'one'}"
+            raise ModelError(f"{met} reconstruction is given", rule, f"{remedy}, or another model")
+
     def _check_axes(self, volume: Volume) -> None:
         if volume.ndim < self.network.ndim:
             raise ModelError(
                 f"{volume.name} has {volume.ndim} axes",
                 f"the model {self.name} reads volumes",
-                f"pass {_default(self.representation.subject, volume.ndim)}",
+                f"pass --model {DEFAULT_MODELS[self.representation.subject][volume.ndim]}",
             )
 
     def _check_spacing(self, spacing_um: Spacing) -> None:
@@ -251,6 +168,7 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
         "spacing_um": model.spacing_um,
         "intensity": to_dict(model.intensity),
         "tissue": model.tissue,
+        "scans": model.scans,
         "weights_sha256": _checksum(Path(folder) / WEIGHTS),
         "card": dict(model.card),
     }
@@ -291,8 +209,11 @@ def load(folder: Path) -> Model:
         if network.outputs != representation.channels(network.ndim):
             raise ValueError(f"{network.outputs} outputs do not fit the representation")
         tissue = about.get("tissue", "none")  # models older than tissue maps as an input do not say
-        if not network.reads(1 + TISSUE_CHANNELS[tissue]):
-            raise ValueError(f"{network.inputs} inputs do not fit tissue = {tissue!r}")
+        scans = about.get("scans", 1)  # and those older than a second reconstruction
+        if scans not in (1, 2):
+            raise ValueError(f"it reads {scans!r} scans")
+        if not network.reads(scans + TISSUE_CHANNELS[tissue]):
+            raise ValueError(f"{network.inputs} inputs do not fit scans = {scans} and tissue = {tissue!r}")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
@@ -307,6 +228,7 @@ def load(folder: Path) -> Model:
             dict(about["card"]),
             about["weights_sha256"],
             tissue,
+            scans,
         )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None
@@ -352,22 +274,12 @@ def find(model: str | Path) -> Model:
 
 def choose(model: str | Path | Model | None, subject: Subject, ndim: int) -> Model:
     """Return the model passed, or else the shipped one for so many axes; it must find what is asked for."""
-    if model is None and ndim not in DEFAULT_MODELS[subject]:
-        raise ModelError(
-            f"the scan has {ndim} axes",
-            f"no shipped model finds the {subject} of such",
-            f"pass {_default(subject, ndim)}",
-        )
     chosen = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[subject][ndim])
     met = chosen.representation.subject
     if met != subject:
         raise ModelError(
             f"the model {chosen.name} finds {met}",
             f"{subject} are asked for",
-            f"use it with `mesophyll {FINDS[met]}`, or pass {_default(subject, ndim)}",
+            f"use it with `mesophyll {FINDS[met]}`, or pass --model {DEFAULT_MODELS[subject][ndim]}",
         )
     return chosen
-
-
-def _default(subject: Subject, ndim: int) -> str:
-    return f"--model {DEFAULT_MODELS[subject].get(ndim, 'with the folder of one for images')}"

@@ -18,9 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError
+from mesophyll.image import Image
 from mesophyll.labels import UNKNOWN, Labels, Subject, check, seen_in_section, split_pieces
-from mesophyll.model import Image
-from mesophyll.tissues import as_labels
+from mesophyll.tissue_map import as_labels
 from mesophyll.volume import LazyArray
 
 __all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]
@@ -113,7 +113,7 @@ class InTurn:
 
 @dataclass(frozen=True)
 class Patch:
-    """An image (C, *S), grey values in the model's range first, and its labels (S), with a margin on every side.
+    """An image (C, *S), ``scans`` channels of grey values first, and its labels (S), with a margin on every side.
 
     ``sections_S`` (bool) marks cells of which only a section is labelled.
     """
@@ -122,6 +122,7 @@ class Patch:
     labels_S: Labels
     sections_S: NDArray[np.bool_]
     margin: int
+    scans: int = 1
 
     @property
     def core(self) -> Region:
@@ -198,9 +199,9 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
     labels = _read_padded(source.read_labels, wide, image.shape, constant_values=UNKNOWN)
     seen, labels = seen.squeeze(tuple(1 + axis for axis in flat)), labels.squeeze(flat)
     if source.subject == "tissue":
-        return Patch(seen, labels, np.zeros(labels.shape, dtype=bool), margin)
+        return Patch(seen, labels, np.zeros(labels.shape, dtype=bool), margin, image.scans)
     labels = split_pieces(labels) if flat else labels
-    return Patch(seen, labels, seen_in_section(labels), margin)
+    return Patch(seen, labels, seen_in_section(labels), margin, image.scans)
 
 
 def _taught(source: Source, sides: Sequence[int], rng: np.random.Generator) -> Region:
@@ -254,8 +255,8 @@ def augment(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
         patch = _mirror(patch, rng)
     if rng.random() < how.turn:
         patch = _turn(patch, how.zoom, rng)
-    regreyed = _regrey(patch.image_CS[:1], how, rng)
-    return replace(patch, image_CS=np.concatenate([regreyed, patch.image_CS[1:]]))
+    regreyed = [_regrey(patch.image_CS[place : place + 1], how, rng) for place in range(patch.scans)]
+    return replace(patch, image_CS=np.concatenate([*regreyed, patch.image_CS[patch.scans :]]))
 
 
 def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
@@ -282,7 +283,7 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
     if sections.any():
         sections = ndimage.affine_transform(sections.view(np.uint8), matrix, offset, order=0).view(bool)
     image = [
-        ndimage.affine_transform(channel, matrix, offset, order=0 if place else 1, mode="reflect")
+        ndimage.affine_transform(channel, matrix, offset, order=1 if place < patch.scans else 0, mode="reflect")
         for place, channel in enumerate(patch.image_CS)  # tissues, after the grey values, have no values in between
     ]
     return replace(patch, image_CS=np.stack(image), labels_S=labels, sections_S=sections)

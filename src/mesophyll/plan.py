@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.model import DEFAULT_MODELS, Intensity
+from mesophyll.image import Intensity
+from mesophyll.model import DEFAULT_MODELS
 from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
@@ -44,12 +45,15 @@ class TrainingPlan:
         Of a residual network.
     start
         The model that is taught on: a shipped one's name, or a folder, of an imported one too. What the plan leaves at its
-        default (axes, architecture, representation, spacing, intensity, tissue) is the model's; its network cannot be
+        default (axes, architecture, representation, spacing, intensity, scans, tissue) is the model's; its network cannot be
         another. Empty: weights are drawn at random.
     spacing_um
         The cubic voxel that the model works at.
     intensity
         How grey values are brought to one range.
+    scans
+        1: the model reads one reconstruction and learns from any; 2: it reads two of each scan at once, gridrec and Paganin, as
+        channels, and asks for both whenever it is used.
     tissue
         How a model of cells is shown the tissue map beside the scan: not at all (``none``), as one channel of codes
         (``codes``, as in the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it
@@ -93,6 +97,7 @@ class TrainingPlan:
     start: str = ""
     spacing_um: float = 0.65
     intensity: Intensity = field(default_factory=Intensity)
+    scans: Literal[1, 2] = 1
     tissue: TissueInput = "none"
     leaves: Leaves = field(default_factory=Leaves)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -85,7 +85,16 @@ def train(
         "seconds": round(time.monotonic() - start),
     }
     name = Path(folder).resolve().name
-    model = Model(name, module, representation, plan.spacing_um, plan.intensity, card, tissue=plan.tissue)
+    model = Model(
+        name,
+        module,
+        representation,
+        plan.spacing_um,
+        plan.intensity,
+        card,
+        tissue=plan.tissue,
+        scans=plan.scans,
+    )
     save(model, folder)
     return model
 
@@ -97,7 +106,7 @@ def _view(plan: TrainingPlan, representation: Representation) -> View:
             "a model that is shown the tissue map has nothing to learn from it",
             "leave tissue out of the plan",
         )
-    return View(plan.spacing_um, plan.intensity, plan.tissue, representation.subject)
+    return View(plan.spacing_um, plan.intensity, plan.tissue, representation.subject, plan.scans)
 
 
 def _supplies(examples: Sequence[Example], plan: TrainingPlan, view: View) -> tuple[Supply, Supply]:
@@ -123,13 +132,14 @@ def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:
         "representation": to_table(known.representation),
         "spacing_um": known.spacing_um,
         "intensity": known.intensity,
+        "scans": known.scans,
         "tissue": known.tissue,
     } | {key: table[key] for key in ("size", "levels") if key in table}
     return replace(plan, **{key: value for key, value in decided.items() if getattr(plan, key) == getattr(usual, key)})
 
 
 def _network(plan: TrainingPlan, representation: Representation) -> Architecture:
-    channels, outputs = 1 + TISSUE_CHANNELS[plan.tissue], representation.channels(plan.ndim)
+    channels, outputs = plan.scans + TISSUE_CHANNELS[plan.tissue], representation.channels(plan.ndim)
     if plan.architecture == "cellpose":
         return CellposeNetwork(inputs=max(channels, CellposeNetwork.inputs), outputs=outputs)
     return Network(plan.ndim, channels, outputs, plan.size, plan.levels)
@@ -137,7 +147,7 @@ def _network(plan: TrainingPlan, representation: Representation) -> Architecture
 
 def _taught(known: Model, network: Architecture, plan: TrainingPlan) -> Built:
     """Return the network of a model that is taught on, if it is what the plan asks for."""
-    fits = known.network.reads(1 + TISSUE_CHANNELS[plan.tissue])
+    fits = known.network.reads(plan.scans + TISSUE_CHANNELS[plan.tissue])
     if not fits or known.network != replace(network, inputs=known.network.inputs):
         raise ModelError(
             f"start = {plan.start!r} is a network of {network_to_table(known.network)}, the plan's of "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from mesophyll.alignment import check_aligned
 from mesophyll.errors import LabelsError, VolumeError
+from mesophyll.image import Image, Intensity
 from mesophyll.io import Example
 from mesophyll.labels import Subject, known_layers, labelled_slices
-from mesophyll.model import Image, Intensity
 from mesophyll.patches import Source
 from mesophyll.tissues import TissueInput
 from mesophyll.volume import Volume, resample
@@ -37,16 +39,25 @@ class View:
         How the model is shown the tissue map.
     subject
         What it learns: the cells, or the tissue map itself.
+    scans
+        Of how many reconstructions it sees a channel each: 2 for both of them at once, 1 for now this one, now that.
     """
 
     spacing_um: float
     intensity: Intensity = field(default_factory=Intensity)
     tissue: TissueInput = "none"
     subject: Subject = "cells"
+    scans: Literal[1, 2] = 1
 
     def of(self, example: Example, hold: Callable[[Volume], Volume] = _lazy) -> Source:
         """Return an example as patches are cut from it; ``hold`` may read its volumes into memory."""
-        images = tuple(Image.of(hold(scan), self.spacing_um, self.intensity) for scan in example.scans)
+        scans = [hold(scan) for scan in example.scans]
+        if self.scans == 2:
+            first, second = _both(example, scans)
+            image = Image.of(first, self.spacing_um, self.intensity)
+            images: tuple[Image, ...] = (image.with_second(check_aligned(first, second), self.intensity),)
+        else:
+            images = tuple(Image.of(scan, self.spacing_um, self.intensity) for scan in scans)
         if self.tissue != "none":
             seen = hold(_map_of(example, "is shown one"))
             images = tuple(image.beside(seen, self.tissue) for image in images)
@@ -56,6 +67,16 @@ class View:
             example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape), self.subject
         )
         return replace(source, slices=_slices(source))
+
+
+def _both(example: Example, scans: list[Volume]) -> list[Volume]:
+    if len(scans) != 2:
+        raise VolumeError(
+            f"{example.name} holds {len(scans)} scans",
+            "a model that reads two reconstructions learns from two, in the order of their names",
+            "add the other one, as gridrec.tif and paganin.tif, or set scans = 1",
+        )
+    return scans
 
 
 def _map_of(example: Example, use: str) -> Volume:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mesophyll.cli.numbers import Spacing, one_or_all
-from mesophyll.cli.options import DeviceOption, PlanFile
+from mesophyll.cli.options import DeviceOption, PlanFile, SecondScan
 from mesophyll.cli.outputs import check_output, scratch_beside
 from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.segmenting import plan_of, provenance
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
-def tissue(
+def tissue(  # noqa: PLR0913, PLR0917 - the options of a verb
     scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A scan in any readable format, or a folder of slices.")],
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The tissue map; the suffix tells the format.")
@@ -48,6 +48,7 @@ def tissue(
         ),
     ] = None,
     spacing: Spacing = None,
+    second: SecondScan = None,
     device: DeviceOption = None,
     plan: PlanFile = None,
 ) -> None:
@@ -60,10 +61,11 @@ def tissue(
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
     how, chosen = plan_of(plan, device), choose(model, "tissue", volume.ndim)
+    other = None if second is None else io.read(second, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress:
-            codes = map_tissue_volume(volume, chosen, scratch=scratch, plan=how, progress=progress)
+            codes = map_tissue_volume(volume, chosen, second=other, scratch=scratch, plan=how, progress=progress)
         shares, seconds = _shares(codes.data), time.monotonic() - start
         with busy("writing"):
             io.write(out, codes, kind="tissue", notes=provenance(volume, chosen, how) | {"seconds": round(seconds, 1)})

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["DeviceOption", "PlanFile", "ScanFile", "TissueFile"]
+__all__ = ["DeviceOption", "PlanFile", "ScanFile", "SecondScan", "TissueFile"]
 
 DeviceOption = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
@@ -20,6 +20,13 @@ PlanFile = Annotated[
 ]
 
 ScanFile = Annotated[Path | None, typer.Option("--scan", metavar="FILE", help="The scan that the labels belong to.")]
+
+SecondScan = Annotated[
+    Path | None,
+    typer.Option(
+        "--second", metavar="FILE", help="Another reconstruction of the same scan, for a model that reads two."
+    ),
+]
 
 TissueFile = Annotated[
     Path | None, typer.Option("--tissue", metavar="FILE", help="A tissue map of the same shape: results by tissue.")

@@ -14,7 +14,7 @@ import typer
 
 from mesophyll import __version__
 from mesophyll.cli.numbers import Spacing, one_or_all
-from mesophyll.cli.options import DeviceOption, PlanFile
+from mesophyll.cli.options import DeviceOption, PlanFile, SecondScan
 from mesophyll.cli.outputs import check_output, scratch_beside
 from mesophyll.cli.screen import bars, busy, say
 from mesophyll.cli.verb import verb
@@ -63,6 +63,7 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
         Path | None,
         typer.Option("--tissue", metavar="FILE", help="A tissue map of the same shape, for a model that reads one."),
     ] = None,
+    second: SecondScan = None,
     device: DeviceOption = None,
     plan: PlanFile = None,
 ) -> None:
@@ -76,11 +77,12 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
     how = plan_of(plan, device)
     chosen = choose(model, "cells", volume.ndim)
-    codes = None if tissue is None else io.read(tissue, spacing_um=volume.spacing_um)
+    beside = {"tissue": tissue, "second": second}
+    given = {name: io.read(file, spacing_um=volume.spacing_um) for name, file in beside.items() if file is not None}
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress:
-            labels = segment_volume(volume, chosen, tissue=codes, scratch=scratch, plan=how, progress=progress)
+            labels = segment_volume(volume, chosen, **given, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(labels.data), time.monotonic() - start
         notes = provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
         with busy("writing"):

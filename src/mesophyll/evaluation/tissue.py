@@ -18,7 +18,8 @@ from mesophyll.blocks import grid, grow, relative
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation.intervals import DRAWS, QUANTILES, SEED, Interval
 from mesophyll.labels import UNKNOWN, Labels
-from mesophyll.tissues import AIRSPACE, BACKGROUND, LOWER_EPIDERMIS, TISSUES, UPPER_EPIDERMIS, as_labels
+from mesophyll.tissue_map import as_labels
+from mesophyll.tissues import AIRSPACE, BACKGROUND, LOWER_EPIDERMIS, TISSUES, UPPER_EPIDERMIS
 from mesophyll.volume import LazyArray
 
 __all__ = ["BLOCK", "TissueScores", "compare_tissue"]

@@ -51,7 +51,7 @@ class Example:
 
 
 def read_example(folder: str | Path) -> Example:
-    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans under any other name; or an OME-Zarr.
+    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans of other names; or an OME-Zarr.
 
     Without ``labels.*``, nobody knows any cell: all labels are -1. ``confidence.*`` says how far to trust them.
 
