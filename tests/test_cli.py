@@ -29,7 +29,25 @@ from mesophyll.cli.screen import say
 from mesophyll.cli.verb import verb
 from mesophyll.errors import SettingsError
 
-VERBS = ["demo", "segment", "measure", "evaluate", "report", "info", "convert", "phantom", "train", "models"]
+VERBS = [
+    "demo",
+    "segment",
+    "tissue",
+    "measure",
+    "evaluate",
+    "report",
+    "info",
+    "convert",
+    "phantom",
+    "annotate",
+    "presets",
+    "densify",
+    "train",
+    "models",
+    "suggest",
+    "validate",
+    "experiment",
+]
 HEAVY = {"torch", "numpy", "scipy", "pandas", "numba", "zarr", "lightning", "matplotlib", "pydantic"}
 COMMAND = [sys.executable, "-m", "mesophyll"]
 
