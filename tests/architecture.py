@@ -16,6 +16,7 @@ FLOORS: dict[str, set[str]] = {
         "errors",
         "progress",
         "tissues",
+        "codes",
         "notes",
         "blocks",
         "settings",
@@ -36,7 +37,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
-    "tissues": {"errors", "labels"},
+    "codes": {"errors", "labels", "tissues"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},

@@ -11,6 +11,7 @@ import torch
 from complaint import complaint
 from conftest import run
 from mesophyll import io, mapping
+from mesophyll.codes import as_codes, as_labels
 from mesophyll.errors import FileError, LabelsError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment
 from mesophyll.io import Example
@@ -23,7 +24,7 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Shelf, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows, Tissue
-from mesophyll.tissues import TISSUES, UNKNOWN_CODE, as_codes, as_labels
+from mesophyll.tissues import TISSUES, UNKNOWN_CODE
 from mesophyll.training import train
 from mesophyll.view import View
 from mesophyll.volume import Volume

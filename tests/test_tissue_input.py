@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mesophyll import io, phantom
+from mesophyll.codes import as_channels
 from mesophyll.errors import LabelsError, ModelError, VolumeError
 from mesophyll.inference import segment
 from mesophyll.model import Image, Intensity, Model, load, save
@@ -18,7 +19,7 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Augmentation, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
-from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES, as_channels
+from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES
 from mesophyll.training import split, train
 from mesophyll.view import View
 from mesophyll.volume import Volume

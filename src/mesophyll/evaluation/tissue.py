@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mesophyll.blocks import grid, grow, relative
+from mesophyll.codes import as_labels
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation.intervals import DRAWS, QUANTILES, SEED, Interval
 from mesophyll.labels import UNKNOWN, Labels
-from mesophyll.tissues import AIRSPACE, BACKGROUND, LOWER_EPIDERMIS, TISSUES, UPPER_EPIDERMIS, as_labels
+from mesophyll.tissues import AIRSPACE, BACKGROUND, LOWER_EPIDERMIS, TISSUES, UPPER_EPIDERMIS
 from mesophyll.volume import LazyArray
 
 __all__ = ["BLOCK", "TissueScores", "compare_tissue"]
