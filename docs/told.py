@@ -13,6 +13,7 @@ from typing import Any, get_args
 from typer.main import get_command
 
 from mesophyll import phantom, tissues
+from mesophyll.annotation import CONVENTIONS
 from mesophyll.cli import app
 from mesophyll.device import Device
 from mesophyll.inference import SegmentationPlan
@@ -65,6 +66,15 @@ def traits() -> str:
     """Tell what each column of a table of cells means."""
     rows = [(f"`{name}`", column.unit or "-", column.definition, column.source) for name, column in COLUMNS.items()]
     return _table(["column", "unit", "definition", "made from"], rows)
+
+
+def presets() -> str:
+    """Tell what the grey values of each convention mean."""
+    rows = [
+        (f"`{name}`", convention.summary, ", ".join(f"{value} {what}" for value, what in convention.meanings.items()))
+        for name, convention in CONVENTIONS.items()
+    ]
+    return _table(["preset", "whose", "values"], rows)
 
 
 def tissue_codes() -> str:
@@ -194,6 +204,7 @@ TOLD: dict[str, Callable[[], str]] = {
     "formats": formats,
     "traits": traits,
     "tissues": tissue_codes,
+    "presets": presets,
     "ceilings": ceilings,
     "methods": methods,
     "kinds": kinds,

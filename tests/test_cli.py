@@ -29,7 +29,10 @@ from mesophyll.cli.screen import say
 from mesophyll.cli.verb import verb
 from mesophyll.errors import SettingsError
 
-VERBS = ["demo", "segment", "measure", "evaluate", "report", "info", "convert", "phantom", "train", "models"]
+VERBS = [
+    *("demo", "segment", "tissue", "measure", "evaluate", "report", "info", "convert", "phantom", "train", "models"),
+    *("annotate", "presets", "densify", "suggest", "validate", "experiment"),
+]
 HEAVY = {"torch", "numpy", "scipy", "pandas", "numba", "zarr", "lightning", "matplotlib", "pydantic"}
 COMMAND = [sys.executable, "-m", "mesophyll"]
 

@@ -168,6 +168,8 @@ def test_scales_change_every_plan_and_tables_in_plans_are_merged():
     run = replace(table.run("first"), plan={"representation": {"target": "centre"}})
     plan = table.training_plan(run, "longer")
     assert (plan.epochs, plan.patch) == (2, 16)
+    own = replace(run, scales={"longer": {"epochs": 3}})
+    assert [table.training_plan(own, scale).epochs for scale in ("tiny", "longer")] == [1, 3]
     assert plan.representation == {"name": "flows", "halo": 4, "target": "centre"}
 
 
@@ -182,6 +184,7 @@ def test_the_shipped_experiment_is_the_reports():
     assert plan.representation["target"] == "centre"
     flat = table.training_plan(table.run("2D-Cellpose, fruit, then the leaf"), "small")
     assert (flat.ndim, flat.architecture, flat.representation) == (2, "cellpose", {"name": "cellpose"})
+    assert (flat.epochs, table.training_plan(table.run("2D-Cellpose, taught on fruit"), "full").epochs) == (5, 400)
     leaks = {name: table.leaks(table.run("3D-Cellpose"), trial, 64) for name, trial in table.trials.items()}
     assert leaks == {"as in the report": True, "same leaf": False, "other leaves": False}
 
@@ -312,6 +315,7 @@ ALONE = SMALL | {"runs": [RUN], "comparisons": []}
         (ALONE | {"runs": [RUN | {"plan": {"steps": 0}}]}, r"steps = 0.*steps is above 0"),
         (SMALL | {"runs": [RUN | {"segmentation": {"tile": 3}}]}, r"segmentation of 'first': unknown key 'tile'"),
         (SMALL | {"trials": {"a": {"data": ["x"]}}}, r"unknown leaf 'x'"),
+        (ALONE | {"runs": [RUN | {"scales": {"tinny": {}}}]}, r"unknown scale of 'first' 'tinny'.*did you mean 'tiny'"),
         (SMALL | {"shown": ["nobody"]}, r"unknown run 'nobody'"),
         (SMALL | {"leaves": {"scan": {"part": [[3, 2], [0, 1], [0, 1]]}}}, r"part = .*first and a later last voxel"),
     ],

@@ -10,6 +10,7 @@ from mesophyll import __version__
 from mesophyll.cli import (
     annotating,
     demo,
+    densifying,
     experimenting,
     files,
     growing,
@@ -62,6 +63,7 @@ for room in (
     files,
     growing,
     annotating,
+    densifying,
     teaching,
     suggesting,
     validating,

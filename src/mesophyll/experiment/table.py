@@ -102,6 +102,8 @@ class Run:
         A name under which a file of Cellpose weights may be passed; without the file the run is left out.
     plan
         What its training plan changes of the experiment's.
+    scales
+        What it changes at one of the experiment's scales, by name.
     segmentation
         Of its segmentation plan.
     start
@@ -120,6 +122,7 @@ class Run:
     of: str = ""
     weights: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
+    scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     segmentation: dict[str, Any] = field(default_factory=dict)
     start: str = ""
     diameter_um: float = 15.0
@@ -186,7 +189,7 @@ class Table:
     def training_plan(self, run: Run, scale: str) -> TrainingPlan:
         """Return how a run is trained; tables within plans are merged, unless they are of different names."""
         merged: dict[str, Any] = {}
-        for layer in (self.plan, self.scales.get(scale, {}), run.plan):
+        for layer in (self.plan, self.scales.get(scale, {}), run.plan, run.scales.get(scale, {})):
             for key, value in layer.items():
                 merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
         return from_dict(TrainingPlan, merged, f"plan of {run.name!r}")
@@ -264,6 +267,7 @@ def _check_names(table: Table) -> None:
         if run.slug in {other.slug for other in seen.values()}:
             raise SettingsError(f"two runs are called {run.name!r}", "every run has a name of its own", "rename one")
         seen[run.name] = run
+        _check_known(f"scale of {run.name!r}", run.scales, table.scales)
         from_dict(SegmentationPlan, run.segmentation, f"segmentation of {run.name!r}")
     named = [name for pair in table.comparisons for name in (pair.run, pair.against)]
     _check_known("run", [*named, *table.shown], seen)

@@ -20,7 +20,9 @@ from mesophyll.volume import Volume
 
 __all__ = ["Example", "read_example", "write_example"]
 
-_LABELS, _TISSUE = "labels", "tissue"
+_LABELS, _TISSUE, _CONFIDENCE = "labels", "tissue", "confidence"
+_BESIDE = (_TISSUE, _CONFIDENCE)
+"""What may lie beside labels and scans."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,24 @@ class Example:
         The cells: 0 background, > 0 cells, -1 unknown.
     tissue
         The tissue map, 255 where it is unknown, or None.
+    confidence
+        How far to trust each voxel of the labels, from 0 to 1, or None.
     """
 
     name: str
     scans: tuple[Volume, ...]
     labels: Volume
     tissue: Volume | None = None
+    confidence: Volume | None = None
 
 
 def read_example(folder: str | Path) -> Example:
-    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans under any other name; or an OME-Zarr.
+    """Read a folder with ``labels.*`` or ``tissue.*``, or both, and scans of other names; or an OME-Zarr.
 
-    Without ``labels.*``, nobody knows any cell: all labels are -1.
+    Without ``labels.*``, nobody knows any cell: all labels are -1. ``confidence.*`` says how far to trust them.
 
-    An OME-Zarr is an image with its labels, and perhaps a label image ``tissue`` and other images in groups within it.
+    An OME-Zarr is an image with its labels, and perhaps a label image ``tissue`` and other images in groups within it, of
+    which one may be ``confidence``.
 
     Raises
     ------
@@ -65,16 +71,16 @@ def read_example(folder: str | Path) -> Example:
     if formats.format_of(place).module == "ome_zarr":
         return _checked(_from_zarr(place))
     found = _files(place)
-    if not {_LABELS, _TISSUE} & set(found) or set(found) <= {_LABELS, _TISSUE}:
+    if not {_LABELS, _TISSUE} & set(found) or set(found) <= {_LABELS, *_BESIDE}:
         raise FileError(
             f"{place} holds {', '.join(sorted(path.name for path in found.values())) or 'nothing that can be read'}",
             "an example has a file labels.* or tissue.*, and a scan of another name",
             "add what is missing",
         )
-    scans = tuple(files.read(path) for name, path in sorted(found.items()) if name not in (_LABELS, _TISSUE))
-    tissue = files.read(found[_TISSUE]) if _TISSUE in found else None
+    scans = tuple(files.read(path) for name, path in sorted(found.items()) if name not in (_LABELS, *_BESIDE))
+    tissue, confidence = (files.read(found[name]) if name in found else None for name in _BESIDE)
     labels = files.read_labels(found[_LABELS]) if _LABELS in found else _unknown(scans[0])
-    return _checked(Example(place.name, scans, labels, tissue))
+    return _checked(Example(place.name, scans, labels, tissue, confidence))
 
 
 def _unknown(scan: Volume) -> Volume:
@@ -96,6 +102,8 @@ def write_example(path: str | Path, example: Example, notes: Mapping[str, Any]) 
         files.write(partial / f"{_LABELS}.tif", example.labels, kind="labels", notes=notes)
         if example.tissue:
             files.write(partial / f"{_TISSUE}.tif", example.tissue, kind="tissue", notes=notes)
+        if example.confidence:
+            files.write(partial / f"{_CONFIDENCE}.tif", example.confidence, notes=notes)
 
 
 def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:
@@ -105,6 +113,8 @@ def _write_zarr(partial: Path, example: Example, notes: dict[str, Any]) -> None:
     ome_zarr.write(partial, Content(first, notes=notes))
     for scan in others:
         ome_zarr.write(partial / scan.name, Content(scan, notes=notes))
+    if example.confidence:
+        ome_zarr.write(partial / _CONFIDENCE, Content(example.confidence, notes=notes))
     for name, volume in ((ome_zarr.CELLS, example.labels), (_TISSUE, example.tissue)):
         if volume is not None:
             ome_zarr.write_labels(partial, volume, name)
@@ -114,9 +124,11 @@ def _from_zarr(place: Path) -> Example:
     if not (place / "labels").is_dir():
         raise FileError(f"{place} holds no labels", "an example has labels and a scan", "pass a result")
     others = sorted(group.parent for group in place.glob("*/zarr.json") if (group.parent / "0" / "zarr.json").exists())
-    scans = (files.read(place), *(files.read(image) for image in others))
-    tissue = place / "labels" / _TISSUE
-    return Example(place.name, scans, files.read_labels(place), files.read(tissue) if tissue.is_dir() else None)
+    scans = (files.read(place), *(files.read(image) for image in others if image.name != _CONFIDENCE))
+    tissue, confidence = (
+        files.read(path) if path.is_dir() else None for path in (place / "labels" / _TISSUE, place / _CONFIDENCE)
+    )
+    return Example(place.name, scans, files.read_labels(place), tissue, confidence)
 
 
 def _files(place: Path) -> dict[str, Path]:
@@ -139,7 +151,8 @@ def _files(place: Path) -> dict[str, Path]:
 
 def _checked(example: Example) -> Example:
     """Compare shapes and voxel sizes; a volume that states no voxel size takes the labels' or the first scan's."""
-    volumes = [example.labels, *example.scans, *([example.tissue] if example.tissue else [])]
+    beside = [volume for volume in (example.tissue, example.confidence) if volume]
+    volumes = [example.labels, *example.scans, *beside]
     reference = next((volume for volume in volumes if volume.spacing_um is not None), example.labels)
     for volume in volumes:
         if volume.shape != example.labels.shape:
@@ -156,9 +169,13 @@ def _checked(example: Example) -> Example:
                 "all files of an example show the same voxels",
                 "correct the voxel size of one of them",
             )
-    placed = [replace(volume, spacing_um=reference.spacing_um) for volume in volumes]
-    scans = tuple(placed[1 : 1 + len(example.scans)])
-    return replace(example, labels=placed[0], scans=scans, tissue=placed[-1] if example.tissue else None)
+    tissue, confidence = (volume and _placed(volume, reference) for volume in (example.tissue, example.confidence))
+    scans = tuple(_placed(scan, reference) for scan in example.scans)
+    return Example(example.name, scans, _placed(example.labels, reference), tissue, confidence)
+
+
+def _placed(volume: Volume, reference: Volume) -> Volume:
+    return replace(volume, spacing_um=reference.spacing_um)
 
 
 def _agree(first: Volume, second: Volume) -> bool:
