@@ -16,7 +16,7 @@ FLOORS: dict[str, set[str]] = {
         "errors",
         "progress",
         "tissues",
-        "codes",
+        "tissue_map",
         "notes",
         "blocks",
         "settings",
@@ -47,7 +47,7 @@ FLOORS: dict[str, set[str]] = {
 
 BESIDE: dict[str, set[str]] = {
     "settings": {"errors"},
-    "codes": {"errors", "labels", "tissues"},
+    "tissue_map": {"errors", "labels", "tissues"},
     "labels": {"errors"},
     "scratch": {"errors"},
     "volume": {"errors", "blocks"},

@@ -17,9 +17,9 @@ import torch
 
 from catalogue import CASES, crowd, touching_pair
 from mesophyll import evaluation, inference, mapping
-from mesophyll.codes import as_labels
 from mesophyll.labels import Labels
 from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.tissue_map import as_labels
 from mesophyll.tissues import TISSUES
 
 

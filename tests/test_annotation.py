@@ -484,6 +484,8 @@ def test_a_tissue_map_without_a_preset_holds_the_package_s_codes(tmp_path: Path)
     codes = read_tissue(saved(tmp_path, own), own.shape)
     assert codes.dtype == np.uint8
     assert np.array_equal(codes, own)
+    own[0, 0, 0] = 255  # in a tissue map of this package: nobody knows
+    assert read_tissue(saved(tmp_path, own), own.shape)[0, 0, :2].tolist() == [UNKNOWN, BACKGROUND]
     path = saved(tmp_path, HAND)
     complaint(LabelsError, lambda: read_tissue(path, HAND.shape), "the preset mesophyll knows 0, 1", "leaf-traits-hand")
 

@@ -91,6 +91,8 @@ def test_a_tissue_that_nobody_knows_is_left_unknown(phantom: Phantom, given: np.
     codes = phantom.tissue.astype(np.int16)
     codes[:20] = UNKNOWN
     found = densify([phantom.paganin], codes, given, 1.0)
+    as_stored = np.where(codes == UNKNOWN, 255, codes).astype(np.uint8)
+    assert np.array_equal(densify([phantom.paganin], as_stored, given, 1.0).labels, found.labels)
     nobody = (codes == UNKNOWN) & (given == 0)
     assert (found.labels[nobody] == UNKNOWN).all()
     assert (found.confidence[nobody] == 0).all()

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from mesophyll import io, phantom
-from mesophyll.codes import as_channels
 from mesophyll.errors import LabelsError, ModelError, VolumeError
 from mesophyll.inference import segment
 from mesophyll.model import Image, Intensity, Model, load, save
@@ -19,6 +18,7 @@ from mesophyll.nursery import Leaves, specimen
 from mesophyll.patches import Augmentation, augment, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
+from mesophyll.tissue_map import as_channels
 from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES
 from mesophyll.training import split, train
 from mesophyll.view import View

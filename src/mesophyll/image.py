@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.blocks import Region
-from mesophyll.codes import as_channels
 from mesophyll.errors import SettingsError, VolumeError
+from mesophyll.tissue_map import as_channels
 from mesophyll.tissues import TissueInput
 from mesophyll.volume import LazyArray, Volume, resample
 

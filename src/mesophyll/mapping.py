@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import grid
-from mesophyll.codes import as_codes
 from mesophyll.device import Device
 from mesophyll.inference import SegmentationPlan, predict, stage
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
+from mesophyll.tissue_map import as_codes
 from mesophyll.volume import Resampled, Volume, check_spacing
 
 __all__ = ["decode", "map_tissue", "map_tissue_volume"]

@@ -17,10 +17,10 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from mesophyll.blocks import Region
-from mesophyll.codes import as_labels
 from mesophyll.errors import SettingsError
 from mesophyll.image import Image
 from mesophyll.labels import UNKNOWN, Labels, Subject, check, seen_in_section, split_pieces
+from mesophyll.tissue_map import as_labels
 from mesophyll.volume import LazyArray
 
 __all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]

@@ -1,4 +1,4 @@
-"""The tissues of a leaf, and the numbers that stand for them in a tissue map (uint8)."""
+"""The tissues of a leaf, the numbers that stand for them in a tissue map (uint8)."""
 
 from __future__ import annotations
 

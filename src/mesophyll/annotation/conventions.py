@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesophyll.tissues import TISSUES
+from mesophyll.tissues import TISSUES, UNKNOWN_CODE
 
 __all__ = ["CONVENTIONS", "EPIDERMIS", "MESOPHYLL_CELL", "NOBODY_KNOWS", "Convention"]
 
@@ -26,7 +26,7 @@ class Convention:
 _AIR = "airspace"
 
 CONVENTIONS: dict[str, Convention] = {
-    "mesophyll": Convention("the codes of this package", dict(TISSUES)),
+    "mesophyll": Convention("the codes of this package", TISSUES | {UNKNOWN_CODE: NOBODY_KNOWS}),
     "leaf-traits-hand": Convention(
         "leaf-traits-microct, labels painted by hand (Théroux-Rancourt)",
         {

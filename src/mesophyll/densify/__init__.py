@@ -21,7 +21,7 @@ from mesophyll.densify.part import Part, fill
 from mesophyll.errors import LabelsError
 from mesophyll.labels import UNKNOWN, Labels, check
 from mesophyll.progress import Progress, silent
-from mesophyll.tissues import TISSUES, name_of
+from mesophyll.tissues import TISSUES, UNKNOWN_CODE, name_of
 from mesophyll.volume import check_spacing
 
 __all__ = ["CELL_TISSUES", "Dense", "densify", "trusted"]
@@ -42,7 +42,7 @@ def densify(
     scans
         One or more reconstructions of one scan, grey values of the shape (Y, X) or (Z, Y, X). Walls show best in Paganin.
     tissue
-        The same shape: codes of `mesophyll.tissues`, -1 where nobody knows; nothing is added there.
+        The same shape: codes of `mesophyll.tissues`, 255 or -1 where nobody knows; nothing is added there.
     cells
         The same shape: the user's cells, > 0; 0 and -1 are not given. A cell of a volume that was traced on single planes
         grows from there, one that is there in depth is whole.
@@ -99,6 +99,7 @@ def _checked(scans: Sequence[NDArray[Any]], tissue: NDArray[Any], given: Labels)
                 "pass those of one scan; `mesophyll annotate` places parts and slices",
             )
     codes = check(tissue, "the tissue map")
+    codes = np.where(codes == UNKNOWN_CODE, UNKNOWN, codes).astype(np.int32)
     strange = np.setdiff1d(codes, [*TISSUES, UNKNOWN])
     if strange.size:
         raise LabelsError(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mesophyll.blocks import grid, grow, relative
-from mesophyll.codes import as_labels
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation.intervals import DRAWS, QUANTILES, SEED, Interval
 from mesophyll.labels import UNKNOWN, Labels
+from mesophyll.tissue_map import as_labels
 from mesophyll.tissues import AIRSPACE, BACKGROUND, LOWER_EPIDERMIS, TISSUES, UPPER_EPIDERMIS
 from mesophyll.volume import LazyArray
 

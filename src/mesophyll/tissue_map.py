@@ -1,4 +1,4 @@
-"""Tissue maps as arrays of codes: as labels and back, and as a network is shown them."""
+"""Tissue maps as arrays: as labels, as they lie in files, as a network is shown them; their words are `mesophyll.tissues`."""
 
 from __future__ import annotations
 
