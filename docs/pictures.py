@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mesophyll import io, map_tissue, segment
 from mesophyll.labels import Labels, outlines, split_pieces
+from mesophyll.model import shipped
 from mesophyll.phantom import Phantom, make
 from mesophyll.representations import Flows
 from mesophyll.representations.flows import TARGETS
@@ -39,7 +40,8 @@ def main(folder: Path | None) -> None:
     scans(leaf)
     targets(leaf)
     found(leaf)
-    tissues(leaf)
+    if "leaf-tissue" in shipped():
+        tissues(leaf)
     if folder is not None:
         real(folder)
 

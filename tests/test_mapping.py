@@ -11,12 +11,13 @@ import torch
 from complaint import complaint
 from conftest import run
 from mesophyll import io, mapping
+from mesophyll import model as models
 from mesophyll.errors import FileError, LabelsError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment
 from mesophyll.io import Example
 from mesophyll.lesson import PatchStream
 from mesophyll.mapping import map_tissue, map_tissue_volume
-from mesophyll.model import Intensity, Model, load, save
+from mesophyll.model import Intensity, Model, choose, load, save
 from mesophyll.network import Network
 from mesophyll.network.base import Built
 from mesophyll.nursery import Leaves, specimen
@@ -102,6 +103,18 @@ def test_a_model_of_one_thing_is_not_asked_for_the_other(tmp_path):
         "finds tissue",
         "cells are asked",
         "mesophyll tissue",
+    )
+
+
+def test_without_a_model_that_is_shipped_one_is_to_be_taught(monkeypatch):
+    monkeypatch.setattr(models, "shipped", dict)
+    complaint(
+        ModelError,
+        lambda: choose(None, "tissue", 3),
+        "the model leaf-tissue is not there",
+        "no model that finds tissue comes with this copy",
+        "mesophyll train --tissue",
+        "--model FOLDER",
     )
 
 

@@ -274,12 +274,19 @@ def find(model: str | Path) -> Model:
 
 def choose(model: str | Path | Model | None, subject: Subject, ndim: int) -> Model:
     """Return the model passed, or else the shipped one for so many axes; it must find what is asked for."""
-    chosen = model if isinstance(model, Model) else find(model or DEFAULT_MODELS[subject][ndim])
+    usual = DEFAULT_MODELS[subject][ndim]
+    if model is None and usual not in shipped():
+        raise ModelError(
+            f"the model {usual} is not there",
+            f"no model that finds {subject} comes with this copy of the package",
+            f"teach one (`mesophyll train{' --tissue' if subject == 'tissue' else ''}`), and pass --model FOLDER",
+        )
+    chosen = model if isinstance(model, Model) else find(model or usual)
     met = chosen.representation.subject
     if met != subject:
         raise ModelError(
             f"the model {chosen.name} finds {met}",
             f"{subject} are asked for",
-            f"use it with `mesophyll {FINDS[met]}`, or pass --model {DEFAULT_MODELS[subject][ndim]}",
+            f"use it with `mesophyll {FINDS[met]}`, or pass --model {usual}",
         )
     return chosen
