@@ -102,18 +102,18 @@ def _forests(results: Results) -> str:
 
 
 def _differences(results: Results) -> str:
-    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    tables: dict[Place, list[dict[str, str]]] = {}
     for pair, place, found in results.differences():
-        key = (pair.question, pair.run, pair.against)
-        row = rows.setdefault(key, {"question": pair.question, "runs": f"{pair.run} against {pair.against}"})
-        row[_name(place)] = _gain(found)
-    if not rows:
+        row = {"question": pair.question, "first run": pair.run, "second run": pair.against, "difference": _gain(found)}
+        tables.setdefault(place, []).append(row)
+    if not tables:
         return ""
     note = (
         "The first run's mean AP minus the second's, on the same cells, with the 95 % interval of a paired bootstrap over "
         "cells. In brackets where the interval holds 0: then nothing is said about which is better."
     )
-    return html.section("differences", "What made the difference", note, html.table(list(rows.values())))
+    shown = "".join(f"<h3>{text(_name(place))}</h3>{html.table(rows)}" for place, rows in tables.items())
+    return html.section("differences", "What made the difference", note, shown)
 
 
 def _gain(found: Difference) -> str:

@@ -95,36 +95,34 @@ def _median(value: float, end: float, word: str) -> str:
     )
 
 
-_ROW, _NAMES, _SCORES = 24, 250, 640
-"""In units of the drawing of intervals: the height of a row, the width of the names, the width in all."""
+_ROW, _LETTER, _SCALE, _VALUE = 24, 7, 330, 60
+"""In units of the drawing of intervals: the height of a row, the width of a letter, of the scale, and of the numbers."""
 
 
 def intervals(rows: Sequence[tuple[str, float, tuple[float, float]]]) -> str:
     """Draw scores between 0 and 1, one row each: name, score and the ends of its interval."""
     floor = _ROW * len(rows) + 8
-    lines = "".join(_interval(place, *row) for place, row in enumerate(rows))
+    left = _LETTER * max(len(name) for name, _, _ in rows) + 12
+    lines = "".join(_interval(place, left, *row) for place, row in enumerate(rows))
     ticks = "".join(
-        f'<line x1="{_score(tick):.1f}" x2="{_score(tick):.1f}" y1="0" y2="{floor}"/>'
-        f'<text x="{_score(tick):.1f}" y="{floor + 16}">{tick:g}</text>'
+        f'<line x1="{left + _SCALE * tick:.1f}" x2="{left + _SCALE * tick:.1f}" y1="0" y2="{floor}"/>'
+        f'<text x="{left + _SCALE * tick:.1f}" y="{floor + 16}">{tick:g}</text>'
         for tick in (0, 0.25, 0.5, 0.75, 1)
     )
     told = "; ".join(f"{name}: {value:.3f}, {low:.3f} to {high:.3f}" for name, value, (low, high) in rows)
+    box = f"0 0 {left + _SCALE + _VALUE} {floor + 22}"
     return (
-        f'<svg class="chart" viewBox="0 0 {_SCORES} {floor + 22}" role="img" aria-label="{html.escape(told, quote=True)}">'
+        f'<svg class="chart" viewBox="{box}" role="img" aria-label="{html.escape(told, quote=True)}">'
         f'<g class="grid axis">{ticks}</g>{lines}</svg>'
     )
 
 
-def _score(value: float) -> float:
-    return _NAMES + (_SCORES - _NAMES - 60) * value
-
-
-def _interval(place: int, name: str, value: float, ends: tuple[float, float]) -> str:
+def _interval(place: int, left: int, name: str, value: float, ends: tuple[float, float]) -> str:
     height = _ROW * place + 16
-    low, high = map(_score, ends)
+    low, at, high = (left + _SCALE * score for score in (ends[0], value, ends[1]))
     return (
-        f'<g class="interval"><text x="{_NAMES - 12}" y="{height + 4}" text-anchor="end">{html.escape(name)}</text>'
+        f'<g class="interval"><text x="{left - 12}" y="{height + 4}" text-anchor="end">{html.escape(name)}</text>'
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{height}" y2="{height}"/>'
-        f'<circle cx="{_score(value):.1f}" cy="{height}" r="4"/>'
-        f'<text x="{_SCORES}" y="{height + 4}" text-anchor="end">{value:.3f}</text></g>'
+        f'<circle cx="{at:.1f}" cy="{height}" r="4"/>'
+        f'<text x="{left + _SCALE + _VALUE}" y="{height + 4}" text-anchor="end">{value:.3f}</text></g>'
     )
