@@ -233,9 +233,11 @@ def test_a_damaged_model_is_refused(damage: Callable[[Path], None], tmp_path: Pa
 
 
 def test_a_model_of_other_axes_is_refused(tmp_path: Path, untrained: dict[int, Path]) -> None:
-    tiff(GREY)(tmp_path)
-    args = ("-o", tmp_path / "out.tif", "--spacing", 0.65, "--model", untrained[2])
-    assert "has 3 axes; the model untrained-2d reads 2" in refused(tmp_path, "segment", tmp_path / "scan.tif", *args)
+    tiff(GREY[0])(tmp_path)
+    args = ("-o", tmp_path / "out.tif", "--spacing", 0.65, "--model", untrained[3])
+    assert "has 2 axes; the model untrained-3d reads volumes" in refused(
+        tmp_path, "segment", tmp_path / "scan.tif", *args
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,23 @@ from mesophyll.cli.verb import verb
 from mesophyll.errors import SettingsError
 
 VERBS = [
-    *("demo", "segment", "tissue", "measure", "evaluate", "report", "info", "convert", "phantom", "train", "models"),
-    *("annotate", "presets", "densify", "suggest", "validate", "experiment"),
+    "demo",
+    "segment",
+    "tissue",
+    "measure",
+    "evaluate",
+    "report",
+    "info",
+    "convert",
+    "phantom",
+    "annotate",
+    "presets",
+    "densify",
+    "train",
+    "models",
+    "suggest",
+    "validate",
+    "experiment",
 ]
 HEAVY = {"torch", "numpy", "scipy", "pandas", "numba", "zarr", "lightning", "matplotlib", "pydantic"}
 COMMAND = [sys.executable, "-m", "mesophyll"]
