@@ -40,9 +40,6 @@ class Pieces(Representation):
     def encode(self, labels_S):
         return (labels_S > 0)[None].astype(np.float32)
 
-    def forget(self, target_CS, sections_S):
-        raise NotImplementedError
-
     def loss(self, output_BCS, target_BCS, known_BS):
         raise NotImplementedError
 
