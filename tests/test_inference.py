@@ -46,6 +46,9 @@ class Pieces(Representation):
     def activate(self, output_BCS):
         return output_BCS
 
+    def forget(self, target_CS, sections_S):
+        raise NotImplementedError
+
     def mirror(self, output_CS, axes):
         return np.flip(output_CS, [1 + axis for axis in axes])
 
