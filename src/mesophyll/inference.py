@@ -34,7 +34,7 @@ from mesophyll.stitching import agreements, merge, successors
 from mesophyll.tiling import tiles
 from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
 
-__all__ = ["SegmentationPlan", "decode", "predict", "segment", "segment_volume", "stage"]
+__all__ = ["SegmentationPlan", "at_scan", "decode", "predict", "segment", "segment_volume", "stage"]
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
@@ -183,10 +183,14 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
         outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
         predict(model, image, outputs, plan=plan, progress=progress)
         decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
-    same = image.shape == volume.shape
-    return replace(
-        volume, data=labels if same else Resampled(labels, volume.shape, labels=True), name=f"cells of {volume.name}"
-    )
+    return at_scan(labels, volume, "cells")
+
+
+def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
+    """Return what was found at a model's voxels as a volume of the scan's, lazily; ``what`` names it."""
+    same = found.shape == scan.shape
+    data = found if same else Resampled(found, scan.shape, labels=True)
+    return replace(scan, data=data, name=f"{what} of {scan.name}")
 
 
 def stage(image: Image, scratch: Path, progress: Progress) -> Image:

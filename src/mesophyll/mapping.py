@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import grid
 from mesophyll.device import Device
-from mesophyll.inference import SegmentationPlan, predict, stage
+from mesophyll.inference import SegmentationPlan, at_scan, predict, stage
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
 from mesophyll.tissue_map import as_codes
-from mesophyll.volume import Resampled, Volume, check_spacing
+from mesophyll.volume import Volume, check_spacing
 
 __all__ = ["decode", "map_tissue", "map_tissue_volume"]
 
@@ -84,10 +84,7 @@ def map_tissue_volume(
     outputs = mapped(scratch / "outputs.npy", (model.representation.channels(volume.ndim), *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
-    same = image.shape == volume.shape
-    return replace(
-        volume, data=codes if same else Resampled(codes, volume.shape, labels=True), name=f"tissue of {volume.name}"
-    )
+    return at_scan(codes, volume, "tissue")
 
 
 def decode(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-__all__ = ["Progress", "silent", "track"]
+__all__ = ["Progress", "named", "silent", "track"]
 
 T = TypeVar("T")
 
@@ -15,6 +15,11 @@ Progress = Callable[[str, int, int], None]
 
 def silent(task: str, done: int, total: int) -> None:
     """Tell nobody."""
+
+
+def named(progress: Progress, name: str) -> Progress:
+    """Return a progress whose tasks begin with a name: several jobs tell one listener."""
+    return lambda task, done, total: progress(f"{name}: {task}", done, total)
 
 
 def track(items: Sequence[T], task: str, progress: Progress) -> Iterator[T]:

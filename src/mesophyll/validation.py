@@ -24,7 +24,7 @@ from mesophyll.io import Example, replacing
 from mesophyll.labels import UNKNOWN, Labels, check, known_layers, labelled_slices, split_pieces
 from mesophyll.model import ABOUT, Model, load
 from mesophyll.plan import TrainingPlan
-from mesophyll.progress import Progress, silent
+from mesophyll.progress import Progress, named, silent
 from mesophyll.training import train
 from mesophyll.volume import Spacing, Volume
 
@@ -216,7 +216,7 @@ def validate(
     Path(folder).mkdir(exist_ok=True)
     judged = []
     for number, fold in enumerate(parts, start=1):
-        told = _named(progress, f"fold {number} of {len(parts)}")
+        told = named(progress, f"fold {number} of {len(parts)}")
         place = Path(folder) / f"fold-{number}"
         if not (place / ABOUT).is_file():
             seen = replace(example, labels=replace(example.labels, data=fold.labels))
@@ -228,10 +228,6 @@ def validate(
     with replacing(Path(folder) / "validation.json") as partial:
         partial.write_text(json.dumps(result.table(), indent=1) + "\n", encoding="utf-8")
     return result
-
-
-def _named(progress: Progress, name: str) -> Progress:
-    return lambda task, done, total: progress(f"{name}: {task}", done, total)
 
 
 @dataclass(frozen=True)

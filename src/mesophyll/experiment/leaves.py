@@ -9,7 +9,7 @@ from mesophyll import __version__, phantom
 from mesophyll.errors import SettingsError
 from mesophyll.experiment.table import Leaf
 from mesophyll.io import Example, read_example, write_example
-from mesophyll.progress import Progress
+from mesophyll.progress import Progress, named
 from mesophyll.volume import Volume
 
 __all__ = ["example"]
@@ -34,16 +34,16 @@ def _grown(leaf: Leaf, folder: Path, progress: Progress) -> Path:
     place = folder / name
     if not place.exists():
         made = phantom.make(
-            leaf.seed, shape=leaf.shape, spacing_um=leaf.spacing_um, kind=leaf.kind, progress=_named(name, progress)
+            leaf.seed,
+            shape=leaf.shape,
+            spacing_um=leaf.spacing_um,
+            kind=leaf.kind,
+            progress=named(progress, f"leaf {name}"),
         )
         *scans, labels, tissue = made.volumes().values()
         notes = {"versions": {"mesophyll": __version__}, "phantom": {"kind": leaf.kind, "seed": leaf.seed}}
         write_example(place, Example(name, tuple(scans), labels, tissue), notes)
     return place
-
-
-def _named(name: str, progress: Progress) -> Progress:
-    return lambda task, done, total: progress(f"leaf {name}: {task}", done, total)
 
 
 def _part(volume: Volume, leaf: Leaf) -> Volume:

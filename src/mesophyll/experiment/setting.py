@@ -24,7 +24,7 @@ from mesophyll.errors import FileError
 from mesophyll.experiment.leaves import example
 from mesophyll.experiment.table import Run, Table
 from mesophyll.io import Example, replacing
-from mesophyll.progress import Progress, silent
+from mesophyll.progress import Progress, named, silent
 from mesophyll.settings import to_dict
 
 __all__ = ["Setting"]
@@ -91,4 +91,4 @@ class Setting:
 
     def of_run(self, run: Run) -> Progress:
         """Return a progress that says which run is at work."""
-        return lambda task, done, total: self.progress(f"{run.name}: {task}", done, total)
+        return named(self.progress, run.name)
