@@ -7,7 +7,6 @@ one at a time.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,18 +27,14 @@ from mesophyll.labels import Labels, Subject
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
-from mesophyll.scratch import check_room, mapped
+from mesophyll.scratch import mapped
 from mesophyll.sections import Seen, slabs
+from mesophyll.staging import stage
 from mesophyll.stitching import agreements, merge, successors
 from mesophyll.tiling import tiles
-from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
+from mesophyll.volume import Resampled, Volume, check_spacing
 
-__all__ = ["SegmentationPlan", "at_scan", "decode", "predict", "segment", "segment_volume", "stage"]
-
-_STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
-
-# A voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10. Of tissues, 4 + 16 + 1.
-_SCRATCH_BYTES = 32
+__all__ = ["SegmentationPlan", "at_scan", "decode", "find_cells", "look", "predict", "segment", "segment_volume"]
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
@@ -174,16 +169,49 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
-    representation = from_table(to_table(model.representation) | plan.decoding)
-    image = stage(model.prepare(volume, tissue, second), scratch, progress)
-    labels = mapped(scratch / "labels.npy", image.shape, np.int32)
-    if model.network.ndim < volume.ndim and plan.volume_by == "slices":
-        _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
-    else:
-        outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
-        predict(model, image, outputs, plan=plan, progress=progress)
-        decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    model = replace(model, representation=from_table(to_table(model.representation) | plan.decoding))
+    image = model.prepare(volume, tissue, second)
+    outputs = look(model, image, scratch=scratch, plan=plan, progress=progress)
+    labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)
     return at_scan(labels, volume, "cells")
+
+
+def look(
+    model: Model, image: Image, *, scratch: Path, plan: SegmentationPlan, progress: Progress = silent
+) -> NDArray[np.float16]:
+    """Return what the network says of an image, activated: shape (C, *S), in a file of the scratch folder.
+
+    `find_cells` reads it, as often as is wanted and with what settings one likes. Where a model of images goes through a
+    volume slice by slice, the channels are those of images.
+    """
+    image = stage(image, scratch, progress)
+    slices = _by_slices(model, len(image.shape), plan)
+    channels = model.representation.channels(2 if slices else len(image.shape))
+    outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
+    if slices:
+        _predict_slices(model, image, outputs, plan=plan, progress=progress)
+    else:
+        predict(model, image, outputs, plan=plan, progress=progress)
+    return outputs
+
+
+def find_cells(
+    model: Model,
+    outputs: NDArray[np.float16],
+    *,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
+) -> Labels:
+    """Return the cells in what `look` returned: shape S, in a file of the scratch folder."""
+    labels = mapped(scratch / "labels.npy", outputs.shape[1:], np.int32)
+    read = _decode_slices if _by_slices(model, labels.ndim, plan) else decode
+    read(model.representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    return labels
+
+
+def _by_slices(model: Model, ndim: int, plan: SegmentationPlan) -> bool:
+    return model.network.ndim < ndim and plan.volume_by == "slices"
 
 
 def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
@@ -191,37 +219,6 @@ def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
     same = found.shape == scan.shape
     data = found if same else Resampled(found, scan.shape, labels=True)
     return replace(scan, data=data, name=f"{what} of {scan.name}")
-
-
-def stage(image: Image, scratch: Path, progress: Progress) -> Image:
-    """Copy what lies in files into plain files, at the model's spacing, if there is room for that and all that follows.
-
-    Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
-    """
-    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
-    image = _staged(image, scratch / "scan.npy", progress)
-    if image.second is not None:
-        image = replace(image, second=_staged(image.second, scratch / "second.npy", progress))
-    if image.tissue is None:
-        return image
-    return replace(image, tissue=_copied(image.tissue, scratch / "tissue.npy", "reading the tissue map", progress))
-
-
-def _staged(image: Image, path: Path, progress: Progress) -> Image:
-    scan = _copied(image.volume.data, path, "reading the scan", progress)
-    return replace(image, volume=replace(image.volume, data=scan))
-
-
-def _copied(data: LazyArray, path: Path, task: str, progress: Progress) -> LazyArray:
-    if isinstance(data, np.ndarray):
-        return data
-    copy = mapped(path, data.shape, data.dtype)
-    source = data.source.shape if isinstance(data, Resampled) else data.shape
-    rows = max(_STAGED_VOXELS * data.shape[0] // math.prod(source), 1)
-    slabs = [slice(start, min(start + rows, data.shape[0])) for start in range(0, data.shape[0], rows)]
-    for slab in track(slabs, task, progress):
-        copy[slab] = data[(slab, *(slice(0, length) for length in data.shape[1:]))]
-    return copy
 
 
 def predict(
@@ -300,6 +297,16 @@ def _see_planes(
         outputs[place] += (said / views[channels, None, None, None]).astype(np.float16)
 
 
+def _predict_slices(
+    model: Model, image: Image, outputs: NDArray[np.float16], *, plan: SegmentationPlan, progress: Progress
+) -> None:
+    """Add what a network of images says of each slice along Z."""
+    with _sight(model, plan) as see:
+        for slab in track(slabs(image.shape, 0), "going through slices", progress):
+            for index, section in slab.sections(image):
+                see(section, outputs[:, slab.region[0]][index])
+
+
 def _mirrors(ndim: int) -> list[tuple[int, ...]]:
     """Return every set of axes, the empty one first."""
     return [axes for count in range(ndim + 1) for axes in itertools.combinations(range(ndim), count)]
@@ -342,24 +349,24 @@ def decode(
         labels[block.write] = numbers[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
 
 
-def _segment_slices(
-    model: Model, image: Image, labels: Labels, *, scratch: Path, plan: SegmentationPlan, progress: Progress
+def _decode_slices(
+    representation: Representation,
+    outputs: NDArray[np.float16],
+    labels: Labels,
+    *,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
 ) -> None:
     """Find the cells of each slice along Z on its own and write those that follow each other as one cell."""
-    method = from_table(to_table(model.representation) | plan.decoding)
     counts: list[int] = []
     pairs: list[tuple[int, int, NDArray[np.int64]]] = []
-    for slab in track(slabs(image.shape, 0), "going through slices", progress):
-        for _, section in slab.sections(image):
-            here = len(counts)
-            outputs = np.zeros((method.channels(2), *section.shape), np.float16)
-            with _sight(model, plan) as see:
-                see(section, outputs)
-            decode(method, outputs, labels[here], scratch=scratch, plan=plan)
-            counts.append(int(labels[here].max(initial=0)))
-            if here:
-                found = successors(labels[here - 1], labels[here], plan.slice_agreement)
-                pairs.append((here - 1, here, found))
+    for here in track(range(len(labels)), "finding cells", progress):
+        decode(representation, outputs[:, here], labels[here], scratch=scratch, plan=plan)
+        counts.append(int(labels[here].max(initial=0)))
+        if here:
+            found = successors(labels[here - 1], labels[here], plan.slice_agreement)
+            pairs.append((here - 1, here, found))
     for here, table in enumerate(merge(counts, pairs)):
         labels[here] = table[labels[here]]
 
