@@ -25,6 +25,7 @@ FLOORS: dict[str, set[str]] = {
         "scratch",
         "tiling",
         "sections",
+        "cuts",
     },
     "first": {
         "io",
@@ -53,6 +54,7 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "tiling": {"blocks"},
     "sections": {"blocks"},
+    "cuts": {"labels", "volume"},
     "traits": {"io"},
     "annotation": {"io"},
     "staging": {"image"},

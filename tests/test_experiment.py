@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from mesophyll import experiment, io, phantom
+from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.errors import FileError, SettingsError
 from mesophyll.experiment import finding, models
-from mesophyll.experiment.cuts import Cut, cuts, sections
 from mesophyll.experiment.figures import alike
 from mesophyll.experiment.judging import Truth, end_to_end
 from mesophyll.experiment.leaves import example
@@ -25,6 +25,7 @@ from mesophyll.model import load
 from mesophyll.network import CellposeNetwork
 from mesophyll.progress import silent
 from mesophyll.traits import measure
+from mesophyll.volume import Volume
 from test_cellpose import as_in_a_file
 
 PLAN = {
@@ -234,7 +235,9 @@ def test_what_a_section_cuts_apart_are_cells_of_their_own():
     whole, apart = sections(arch, [Cut(0, 7), Cut(0, 2)])
     assert whole.max() == 1
     assert apart.max() == 2
-    assert Cut(1, 0).flat((1.0, 2.0, 3.0)) == (1.0, 3.0)
+    image = Cut(1, 2).flat(Volume(arch, (1.0, 2.0, 3.0), name="arch"))
+    assert (image.shape, image.spacing_um, image.name) == ((8, 8), (1.0, 3.0), "arch")
+    assert np.array_equal(image.read(), arch[:, 2])
 
 
 def test_pictures_end_to_end_share_no_number_and_unknown_stays():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mesophyll.experiment.cuts import Cut, cuts, sections
+from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.experiment.models import model
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.table import Mode, Run
@@ -21,7 +21,6 @@ from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels
 from mesophyll.model import Model
 from mesophyll.settings import from_dict
-from mesophyll.volume import Volume
 
 __all__ = ["Found", "cuts_of", "found"]
 
@@ -66,7 +65,7 @@ def _find(setting: Setting, run: Run, name: str) -> Found:
     if chosen.network.ndim == 3:
         volume, seconds = _segment(setting, run, chosen, leaf)
         return Found(volume, sections(volume, where), {"volume": seconds, "sections": seconds})
-    flat = [_segment(setting, run, chosen, _section(leaf, cut)) for cut in where]
+    flat = [_segment(setting, run, chosen, leaf.section(cut)) for cut in where]
     took: dict[Mode, float] = {"sections": sum(seconds for _, seconds in flat)}
     parts = [labels for labels, _ in flat]
     if "volume" not in wanted:
@@ -85,17 +84,6 @@ def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[
             leaf.scans[0], chosen, tissue=tissue, scratch=Path(scratch), plan=plan, progress=setting.of_run(run)
         )
         return np.array(labels.read()), time.monotonic() - start
-
-
-def _section(leaf: Example, cut: Cut) -> Example:
-    """Return what a section shows of a leaf."""
-
-    def flat(volume: Volume) -> Volume:
-        spacing_um = cut.flat(volume.known_spacing_um)
-        return replace(volume, data=cut.of(volume.read()), spacing_um=spacing_um, origin_um=(0.0, 0.0))
-
-    tissue = None if leaf.tissue is None else flat(leaf.tissue)
-    return Example(leaf.name, tuple(map(flat, leaf.scans)), flat(leaf.labels), tissue)
 
 
 def _write(path: Path, what: Found) -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mesophyll import evaluation
 from mesophyll.evaluation import Fates
-from mesophyll.experiment.cuts import sections
 from mesophyll.experiment.finding import cuts_of, found
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.shapes import shapes
@@ -123,14 +122,10 @@ def _judge(setting: Setting, key: Key, truth: Truth) -> Judgement:
 def _true_parts(setting: Setting, trial: str, mode: Mode) -> Iterator[Part]:
     for name in setting.table.trials[trial].data:
         leaf = setting.leaf(name)
-        labels, spacing_um = check(leaf.labels.read()), leaf.labels.known_spacing_um
-        tissue = None if leaf.tissue is None else leaf.tissue.read()
-        if mode == "volume":
-            yield labels, tissue, spacing_um
-            continue
-        where = cuts_of(setting, name)
-        for cut, flat in zip(where, sections(labels, where), strict=True):
-            yield flat, None if tissue is None else cut.of(tissue), cut.flat(spacing_um)
+        shown = [leaf] if mode == "volume" else map(leaf.section, cuts_of(setting, name))
+        for one in shown:
+            tissue = None if one.tissue is None else one.tissue.read()
+            yield check(one.labels.read()), tissue, one.labels.known_spacing_um
 
 
 def _write(path: Path, judged: Judgement) -> None:
