@@ -13,7 +13,7 @@ from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
 from mesophyll.tissues import TissueInput
 
-__all__ = ["TrainingPlan", "tuning"]
+__all__ = ["TrainingPlan", "continuation"]
 
 _ABOVE_0 = (
     "levels",
@@ -138,7 +138,7 @@ class TrainingPlan:
             )
 
 
-def tuning(ndim: Literal[2, 3]) -> TrainingPlan:
+def continuation(ndim: Literal[2, 3]) -> TrainingPlan:
     """Return how a shipped model is taught on with a user's own labels: in less than 20 minutes on two cores."""
     piece: dict[str, Any] = {"patch": 128, "batch": 8} if ndim == 2 else {"patch": 64, "batch": 2}
     start = DEFAULT_MODELS["cells"][ndim]
