@@ -13,6 +13,7 @@ import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
 from mesophyll.representations import Cellpose, Flows, Representation, Tissue
+from mesophyll.representations.base import tunable
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
@@ -166,6 +167,17 @@ class AnyTissue(Tissue):
         return super().loss(output_BCS, torch.cat([target_BCS[:, :1], any_BCS], dim=1), known_BS)
 
 
+@dataclass(frozen=True)
+class EncodesByTheThreshold(Flows):
+    def encode(self, labels_S):
+        return super().encode(labels_S) * np.float32(self.threshold)
+
+
+@dataclass(frozen=True)
+class ValuesWithoutTheDefault(Flows):
+    passes: int = tunable(7, among=(6, 8))
+
+
 PLANTED = [
     (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
@@ -187,6 +199,8 @@ PLANTED = [
     (TissueWithoutBackground, laws.law_7_no_cells_in_no_cells_out),
     (TissueBesideItself, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
     (TissueSwapped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (EncodesByTheThreshold, laws.law_14_decoding_alone_reads_what_can_be_tuned),
+    (ValuesWithoutTheDefault, laws.law_14_decoding_alone_reads_what_can_be_tuned),
 ]
 
 

@@ -9,8 +9,9 @@ Shapes are written as suffixes: B batch, C channels, S the spatial axes (Y, X) o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +20,22 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, Subject
 
-__all__ = ["Representation"]
+__all__ = ["Representation", "tunable"]
+
+T = TypeVar("T")
+
+
+def tunable(default: T, *, among: tuple[T, ...]) -> T:
+    """Return the default of a field that `Representation.decode` alone reads, and that `mesophyll.tune` may set.
+
+    Parameters
+    ----------
+    default
+        One of ``among``.
+    among
+        The values worth trying, in their order.
+    """
+    return field(default=default, metadata={"among": among})
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,11 @@ class Representation(ABC):
     subject: ClassVar[Subject] = "cells"
     """What labels are to it. Those of ``tissue`` are codes: learnt from ``tissue.*`` of examples, never renumbered, cut into
     pieces or stitched, since each voxel is decoded on its own; background is a class among the others."""
+
+    @property
+    def decoding(self) -> Mapping[str, tuple[Any, ...]]:
+        """The settings that `decode` alone reads, each with the values that are worth trying; see `tunable`."""
+        return {one.name: one.metadata["among"] for one in fields(self) if "among" in one.metadata}
 
     @abstractmethod
     def channels(self, ndim: int) -> int:

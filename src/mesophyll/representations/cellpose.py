@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import Representation
+from mesophyll.representations.base import Representation, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.heaps import from_heaps
 from mesophyll.representations.threads import threads_kept
@@ -48,13 +48,13 @@ class Cellpose(Representation):
         Smaller cells are dropped.
     """
 
-    threshold: float = 0.5
-    steps: int = 200
-    top: int = 10
-    slope: int = 2
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    steps: int = tunable(200, among=(50, 100, 200, 400))
+    top: int = tunable(10, among=(5, 10, 20, 40))
+    slope: int = tunable(2, among=(1, 2, 4))
     largest: float = 0.4
-    flow_error: float = 0.4
-    min_size_vox: int = 15
+    flow_error: float = tunable(0.4, among=(0.0, 0.2, 0.4, 0.6, 0.8))
+    min_size_vox: int = tunable(15, among=(0, 15, 50, 100, 200, 400))
 
     def channels(self, ndim: int) -> int:
         """One flow for each axis, and the foreground."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from mesophyll.labels import Labels
-from mesophyll.representations.base import Representation
+from mesophyll.representations.base import Representation, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.following import follow, follow_tensor
 from mesophyll.representations.gathering import gather
@@ -75,10 +75,10 @@ class Flows(Representation):
     foreground_loss: Literal["mae", "bce"] = "bce"
     alpha: float = 1.0
     beta: float = 5.0
-    threshold: float = 0.5
-    passes: int = 8
-    min_arrivals: int = 5
-    min_size_vox: int = 20
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    passes: int = tunable(8, among=(5, 6, 7, 8, 9))
+    min_arrivals: int = tunable(5, among=(2, 5, 10, 20, 40))
+    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def channels(self, ndim: int) -> int:
         """Foreground and one flow for each axis."""
