@@ -39,7 +39,7 @@ FLOORS: dict[str, set[str]] = {
         "densify",
     },
     "second": {"device", "alignment", "image", "staging", "model", "patches", "view", "nursery", "cellpose"},
-    "third": {"plan", "lesson", "training", "inference", "mapping"},
+    "third": {"plan", "lesson", "training", "inference", "mapping", "tuning"},
     "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
@@ -66,6 +66,7 @@ BESIDE: dict[str, set[str]] = {
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
     "mapping": {"inference"},
+    "tuning": {"inference"},
     "experiment": {"report"},
     "__main__": {"cli"},
 }

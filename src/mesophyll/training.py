@@ -81,6 +81,7 @@ def train(
         "version": __version__,
         "plan": to_dict(plan),
         "data": learn.names,
+        **({} if known is None else {"start": {"name": known.name, "data": list(known.learnt_from)}}),
         "validation": {"data": judge.names, "loss": loss},
         "seconds": round(time.monotonic() - start),
     }
