@@ -96,6 +96,20 @@ def methods() -> str:
     return _table(["name in a plan", "class", "what it is"], rows)
 
 
+def decoding() -> str:
+    """Tell which settings of each representation can be tuned, and the values that are tried; the default stands out."""
+    rows = [
+        (f"`{name}`", f"`{setting}`", ", ".join(_value_tried(value, getattr(kind(), setting)) for value in values))
+        for name, kind in REPRESENTATIONS.items()
+        for setting, values in kind().decoding.items()
+    ]
+    return _table(["representation", "setting", "values tried, the default in bold"], rows)
+
+
+def _value_tried(value: object, default: object) -> str:
+    return f"**{value}**" if value == default else str(value)
+
+
 def kinds() -> str:
     """Tell the kinds of synthetic leaf, and in which settings each differs from a grape leaf."""
     grape, *others = (_settings(kind) for kind in phantom.KINDS.values())
@@ -207,6 +221,7 @@ TOLD: dict[str, Callable[[], str]] = {
     "presets": presets,
     "ceilings": ceilings,
     "methods": methods,
+    "decoding": decoding,
     "kinds": kinds,
     "walls": walls,
     "cards": cards,

@@ -49,7 +49,7 @@ class Tuning:
     @property
     def gain(self) -> Difference:
         """The mean AP after minus that before, on the scans by which the settings were chosen: flattered a little."""
-        return difference(self.after, self.before)
+        return difference(self.after, self.before) if self.changed else Difference(0.0, (0.0, 0.0))
 
     def table(self) -> list[dict[str, str | int | float]]:
         """Return rows to print: of each step the best other value, what it gains, and whether it was taken."""
