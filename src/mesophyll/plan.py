@@ -22,6 +22,7 @@ _ABOVE_0 = (
     "epochs",
     "steps",
     "validation_patches",
+    "repeats",
     "workers",
     "spacing_um",
     "rate",
@@ -83,8 +84,10 @@ class TrainingPlan:
         improved for 10 epochs, as in the report.
     patience
         Stop when validation has not improved for so many epochs.
+    repeats
+        How often a prepared patch is learnt from, each time mirrored anew and in other greys, with others between.
     workers
-        Threads that prepare patches.
+        Threads that prepare patches; from 2 on, leaves are grown and their patches prepared by as many processes.
     seed
         Of everything random.
     """
@@ -113,6 +116,7 @@ class TrainingPlan:
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "plateau"] = "cosine"
     patience: int = 25
+    repeats: int = 1
     workers: int = 1
     seed: int = 0
 
