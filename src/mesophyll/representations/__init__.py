@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.cellpose import Cellpose
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.tissue import Tissue
 from mesophyll.settings import from_dict, to_dict, unknown
 
-__all__ = ["REPRESENTATIONS", "Cellpose", "Flows", "Representation", "Tissue", "from_table", "to_table"]
+__all__ = ["REPRESENTATIONS", "Affinities", "Cellpose", "Flows", "Representation", "Tissue", "from_table", "to_table"]
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows, "cellpose": Cellpose, "tissue": Tissue}
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "flows": Flows,
+    "cellpose": Cellpose,
+    "affinities": Affinities,
+    "tissue": Tissue,
+}
 """Every method under the name by which plans and models call it."""
 
 
