@@ -12,7 +12,7 @@ import torch
 import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
-from mesophyll.representations import Affinities, Cellpose, Flows, Representation, Tissue
+from mesophyll.representations import Affinities, Cellpose, Flows, Heads, Representation, Tissue
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
@@ -24,6 +24,8 @@ METHODS = {
     "average linkage": Affinities(decoder="linkage"),
     "multicut": Affinities(decoder="multicut"),
     "lifted multicut": Affinities(decoder="lifted"),
+    "flows beside affinities": Heads(),
+    "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
     "tissue": Tissue(),
 }
 
