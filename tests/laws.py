@@ -182,10 +182,10 @@ def law_14_decoding_alone_reads_what_can_be_tuned(method: Representation, ndim: 
     """Otherwise what a network has learnt would mean something else once its decoder is tuned."""
     truth, other = material(method, ndim, side=24), material(method, ndim, side=24, seed=1)
     target, raw = method.encode(truth), torch.from_numpy(method.encode(other))[None]
-    for name, values in method.decoding.items():
-        assert getattr(type(method)(), name) in values, name
+    for name, values in method.reader.decoding.items():
+        assert getattr(type(method.reader)(), name) in values, name
         for value in values:
-            tuned = replace(method, **{name: value})
+            tuned = method.with_reader(replace(method.reader, **{name: value}))
             assert np.array_equal(tuned.encode(truth), target, equal_nan=True), name
             assert _cost(tuned, raw, target) == _cost(method, raw, target), name
             assert torch.equal(tuned.activate(raw), method.activate(raw)), name

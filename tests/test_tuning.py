@@ -21,7 +21,7 @@ from mesophyll.labels import UNKNOWN
 from mesophyll.model import load, save
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import silent
-from mesophyll.representations import Flows
+from mesophyll.representations import Affinities, Flows, Heads
 from mesophyll.representations.base import tunable
 from mesophyll.training import train
 from mesophyll.tuning import looking, searching, tune
@@ -249,6 +249,14 @@ def test_weights_of_full_precision_stay_so(taught, tmp_path):
     tune(tmp_path / "full", [leaf("one", 1, 2, 48)], tmp_path / "out", plan=CPU)
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("full", "out")]
     assert weights[0] == weights[1]
+
+
+def test_of_several_heads_the_one_that_is_read_is_tuned():
+    heads = Heads((Flows(), Affinities()), decode_by="affinities")
+    assert heads.reader == Affinities()
+    tuned = heads.with_reader(replace(heads.reader, decoder="mutex"))
+    assert tuned == replace(heads, parts=(Flows(), Affinities(decoder="mutex")))
+    assert Flows().reader == Flows()
 
 
 # --- slices and volumes ----------------------------------------------------------------------------------------------------

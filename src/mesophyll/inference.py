@@ -184,9 +184,9 @@ def look(
     `find_cells` reads it, as often as is wanted and with what settings one likes. Where a model of images goes through a
     volume slice by slice, the channels are those of images.
     """
-    image = stage(image, scratch, progress)
     slices = _by_slices(model, len(image.shape), plan)
     channels = model.representation.channels(2 if slices else len(image.shape))
+    image = stage(image, channels, scratch, progress)
     outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
     if slices:
         _predict_slices(model, image, outputs, plan=plan, progress=progress)

@@ -11,6 +11,7 @@ from mesophyll.model import DEFAULT_MODELS
 from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
+from mesophyll.representations.base import SPACING_UM
 from mesophyll.tissues import TissueInput
 
 __all__ = ["TrainingPlan", "continuation"]
@@ -22,6 +23,7 @@ _ABOVE_0 = (
     "epochs",
     "steps",
     "validation_patches",
+    "repeats",
     "workers",
     "spacing_um",
     "rate",
@@ -48,7 +50,7 @@ class TrainingPlan:
         default (axes, architecture, representation, spacing, intensity, scans, tissue) is the model's; its network cannot be
         another. Empty: weights are drawn at random.
     spacing_um
-        The cubic voxel that the model works at.
+        The cubic voxel that the model works at; lengths of the representation in µm become voxels by it.
     intensity
         How grey values are brought to one range.
     scans
@@ -83,8 +85,10 @@ class TrainingPlan:
         improved for 10 epochs, as in the report.
     patience
         Stop when validation has not improved for so many epochs.
+    repeats
+        How often a prepared patch is learnt from, each time mirrored anew and in other greys, with others between.
     workers
-        Threads that prepare patches.
+        Threads that prepare patches; from 2 on, leaves are grown and their patches prepared by as many processes.
     seed
         Of everything random.
     """
@@ -95,7 +99,7 @@ class TrainingPlan:
     size: Size = "small"
     levels: int = 4
     start: str = ""
-    spacing_um: float = 0.65
+    spacing_um: float = SPACING_UM
     intensity: Intensity = field(default_factory=Intensity)
     scans: Literal[1, 2] = 1
     tissue: TissueInput = "none"
@@ -113,6 +117,7 @@ class TrainingPlan:
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "plateau"] = "cosine"
     patience: int = 25
+    repeats: int = 1
     workers: int = 1
     seed: int = 0
 

@@ -17,16 +17,20 @@ __all__ = ["stage"]
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
-# A voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10. Of tissues, 4 + 16 + 1.
-_SCRATCH_BYTES = 32
+_SCRATCH_BYTES = (
+    24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
+)
+_OUTPUT_BYTES = 2  # a voxel and channel
 
 
-def stage(image: Image, scratch: Path, progress: Progress) -> Image:
+def stage(image: Image, channels: int, scratch: Path, progress: Progress) -> Image:
     """Copy what lies in files into plain files, at the model's spacing, if there is room for that and all that follows.
+
+    What follows is as many ``channels`` of outputs, and the labels that are made of them.
 
     Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
     """
-    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
+    check_room(scratch, math.prod(image.shape) * (_SCRATCH_BYTES + channels * _OUTPUT_BYTES))
     image = _staged(image, scratch / "scan.npy", progress)
     if image.second is not None:
         image = replace(image, second=_staged(image.second, scratch / "second.npy", progress))

@@ -18,12 +18,13 @@ from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
-from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
-from mesophyll.patches import InTurn, Shelf, Source, Supply
+from mesophyll.nursery import Nurseries, Nursery, specimens
+from mesophyll.patches import Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
+from mesophyll.supply import InTurn, Shelf, Supply
 from mesophyll.tissues import TISSUE_CHANNELS
 from mesophyll.view import View
 from mesophyll.volume import Volume
@@ -67,7 +68,7 @@ def train(
     _check_fresh(Path(folder), resume=resume)
     known = find(plan.start) if plan.start else None
     plan = plan if known is None else _continued(plan, known)
-    representation = from_table(plan.representation)
+    representation = _fitting(from_table(plan.representation).at(plan.spacing_um), plan)
     plan = replace(plan, representation=to_table(representation))
     learn, judge = _supplies(examples, plan, _view(plan, representation))
     torch.manual_seed(plan.seed)
@@ -100,6 +101,18 @@ def train(
     return model
 
 
+def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:
+    """Return a representation of which no channel speaks of two voxels that no patch holds both of."""
+    for name, side in (("patch", plan.patch - 1), ("halo", representation.halo)):
+        if representation.reach > side:
+            raise SettingsError(
+                f"the representation compares voxels {representation.reach} apart ({plan.spacing_um:g} µm each)",
+                f"{name} = {side if name == 'halo' else plan.patch} holds both only if they are at most {side} apart",
+                f"make {name} larger, or the lengths shorter",
+            )
+    return representation
+
+
 def _view(plan: TrainingPlan, representation: Representation) -> View:
     if representation.subject == "tissue" and plan.tissue != "none":
         raise SettingsError(
@@ -112,16 +125,20 @@ def _view(plan: TrainingPlan, representation: Representation) -> View:
 
 def _supplies(examples: Sequence[Example], plan: TrainingPlan, view: View) -> tuple[Supply, Supply]:
     """Return what is learnt from and what is judged by: scans, leaves that are grown, or both in turn."""
-    kinds, leaves = plan.leaves.kinds, plan.leaves
-    if kinds and not examples:
-        return Nursery(leaves, view), Shelf([specimen(kind, JUDGE_SEED, leaves, view) for kind in kinds])
+    leaves = plan.leaves
+    if leaves.kinds and not examples:
+        return _nursery(plan, view), Shelf(specimens(leaves, view, plan.workers))
     room = Room(HELD_BYTES)
     for example in examples:
         _check_axes(example, plan)
     scans, held = split([view.of(example, room.hold) for example in examples], plan)
-    if not kinds:
+    if not leaves.kinds:
         return Shelf(scans), Shelf(held)
-    return InTurn([Shelf(scans), Nursery(leaves, view)]), Shelf(held)
+    return InTurn([Shelf(scans), _nursery(plan, view)]), Shelf(held)
+
+
+def _nursery(plan: TrainingPlan, view: View) -> Supply:
+    return Nursery(plan.leaves, view) if plan.workers == 1 else Nurseries(plan.leaves, view, plan.workers)
 
 
 def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:

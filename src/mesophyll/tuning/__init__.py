@@ -135,9 +135,9 @@ def _checked(model: str | Path | Model, examples: Sequence[Example], plan: Segme
             "pass at least one folder",
         )
     known = choose(model, "cells", examples[0].labels.ndim)
-    if not known.representation.decoding:
+    if not known.representation.reader.decoding:
         raise SettingsError(
-            f"{type(known.representation).__name__} has no settings of its decoder",
+            f"{type(known.representation.reader).__name__} has no settings of its decoder",
             "those are what is tuned",
             "use the model as it is",
         )
@@ -168,13 +168,14 @@ def _tuned(
     seen = sights(model, examples, plan=plan, scratch=scratch, progress=progress)
 
     @Remembered
-    def judge(representation: Representation) -> Fates:
-        read = replace(model, representation=representation)
+    def judge(reader: Representation) -> Fates:
+        read = replace(model, representation=model.representation.with_reader(reader))
         return pooled([sight.fates(read, plan, scratch) for sight in seen])
 
-    chosen, steps = search(model.representation, judge, progress)
-    before, after = judge(model.representation), judge(chosen)
-    return Tuning(replace(model, representation=chosen), tuple(steps), before, after)
+    given = model.representation.reader
+    chosen, steps = search(given, judge, progress)
+    tuned = replace(model, representation=model.representation.with_reader(chosen))
+    return Tuning(tuned, tuple(steps), judge(given), judge(chosen))
 
 
 def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
@@ -183,15 +184,15 @@ def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
     entry = {
         "version": __version__,
         "data": names,
-        "values": {name: list(values) for name, values in known.representation.decoding.items()},
-        "before": _told(known.representation, found.before),
-        "after": _told(found.model.representation, found.after),
+        "values": {name: list(values) for name, values in known.representation.reader.decoding.items()},
+        "before": _told(known.representation.reader, found.before),
+        "after": _told(found.model.representation.reader, found.after),
         "difference": {"mAP": found.gain.mean_ap, "interval": list(found.gain.interval)},
     }
     return kept | {"tuning": entry}
 
 
-def _told(representation: Representation, fates: Fates) -> dict[str, Any]:
+def _told(reader: Representation, fates: Fates) -> dict[str, Any]:
     mean, interval = mean_ap(fates)
-    settings = {name: getattr(representation, name) for name in representation.decoding}
+    settings = {name: getattr(reader, name) for name in reader.decoding}
     return {"settings": settings, "mAP": mean, "mAP_interval": list(interval)}

@@ -1,0 +1,183 @@
+"""Fragments to cells: a graph of the fragments that touch, and ways to part it.
+
+A decoder over-segments first, for a cut too many is mended by a merge and a merge too many never is. What it says of the
+cells is *affinities*: channel c is, at voxel v, how likely v and ``v + offsets[c]`` are of one cell. From there::
+
+    fragments = flood(...)                                   # or any other over-segmentation, 1 .. n, 0 outside
+    graph = region_graph(fragments, affinities, offsets)     # mean affinity of each two that touch
+    cells = average_linkage(graph)[fragments]                # or multicut, or lifted_multicut
+
+Every partition is a table by fragment, 0 for 0, so that it is applied by indexing. Shapes: C channels, S the axes (Y, X) or
+(Z, Y, X), E pairs of fragments. The work is done by bioimage-cpp, which the tests compare with slow references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from bioimage_cpp import graph as bic
+from bioimage_cpp.segmentation import watershed
+from numpy.typing import NDArray
+
+from mesophyll.labels import Labels
+
+__all__ = [
+    "Offsets",
+    "RegionGraph",
+    "average_linkage",
+    "cannot_link",
+    "distant_pairs",
+    "flood",
+    "lifted_multicut",
+    "multicut",
+    "region_graph",
+]
+
+Offsets = Sequence[tuple[int, ...]]
+"""For each channel the way from a voxel to the one that it is compared with, in voxels, in the order of the axes S."""
+
+_SURE = 1e-3  # nothing is more certain than this: the logarithm of the odds stays finite
+
+
+@dataclass(frozen=True)
+class RegionGraph:
+    """Pairs of fragments, and what the affinities between them say.
+
+    Parameters
+    ----------
+    count
+        Fragments are numbered 1 .. count; 0 is none.
+    pairs
+        The two fragments of each pair, the lower one first, shape (E, 2).
+    affinity
+        Mean over all affinities from a voxel of one to a voxel of the other, shape (E,).
+    links
+        How many those are, shape (E,).
+    """
+
+    count: int
+    pairs: NDArray[np.int64]
+    affinity: NDArray[np.float64]
+    links: NDArray[np.float64]
+
+
+def flood(height: NDArray[np.float32], seeds: Labels, inside: NDArray[np.bool_]) -> Labels:
+    """Return fragments: let seeds grow inside, always over the lowest voxel that any of them touches (by faces).
+
+    Parameters
+    ----------
+    height
+        Where walls are, shape S; 65,536 levels of it are told apart.
+    seeds
+        Where each fragment starts, shape S: 1, 2, 3, ...; 0 elsewhere.
+    inside
+        Where fragments may lie, shape S.
+    """
+    return np.asarray(watershed(np.asarray(height, np.float32), seeds, mask=inside), dtype=np.int32)
+
+
+def region_graph(fragments: Labels, affinities_CS: NDArray[np.float32], offsets: Offsets) -> RegionGraph:
+    """Return the pairs of fragments that share a face, with the mean over all channels, short and long, that cross it."""
+    touching = bic.region_adjacency_graph(fragments, number_of_threads=1)
+    said = bic.features.affinity_features(touching, fragments, affinities_CS, offsets, number_of_threads=1)
+    return _pairs_of(fragments, touching.uv_ids(), said)
+
+
+def distant_pairs(fragments: Labels, affinities_CS: NDArray[np.float32], offsets: Offsets) -> RegionGraph:
+    """Return the pairs of fragments that share no face, but that some offset leads from one to the other of."""
+    touching = bic.region_adjacency_graph(fragments, number_of_threads=1)
+    pairs = bic.features.lifted_edges_from_affinities(touching, fragments, offsets, number_of_threads=1)
+    said = bic.features.lifted_affinity_features(fragments, affinities_CS, offsets, pairs, number_of_threads=1)
+    return _pairs_of(fragments, pairs, said)
+
+
+def _pairs_of(fragments: Labels, pairs: NDArray[np.uint64], said: NDArray[np.float64]) -> RegionGraph:
+    """Leave out the pairs with what lies outside."""
+    cells = pairs[:, 0] > 0  # the lower number comes first
+    return RegionGraph(
+        int(fragments.max(initial=0)),
+        pairs[cells].astype(np.int64),
+        said[cells, 0].astype(np.float64),
+        said[cells, 1].astype(np.float64),
+    )
+
+
+def cannot_link(graph: RegionGraph, classes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Mark the pairs of two different classes, shape (E,); ``classes`` is a table by fragment, 0 where it has none.
+
+    A cell lies in one tissue, so fragments of two tissues are never one cell.
+    """
+    one, other = np.asarray(classes)[graph.pairs].T
+    return np.asarray((one != other) & (one > 0) & (other > 0))
+
+
+def average_linkage(
+    graph: RegionGraph, threshold: float = 0.5, apart: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
+    """Merge, as long as any two are likelier than the threshold to be one, those that are most likely one.
+
+    The likelihood of two clusters is the mean over all links between them: GASP with mean linkage, without constraints (Bailoni
+    et al., CVPR 2022).
+
+    Parameters
+    ----------
+    graph
+        What touches.
+    threshold
+        Mean affinity above which two are one.
+    apart
+        Pairs that never are, nor what they are merged with, shape (E,), see `cannot_link`.
+    """
+    policy = bic.agglomeration.GaspClusterPolicy(linkage="mean")
+    merge = None if apart is None else ~apart
+    cells = policy.optimize(_graph(graph), graph.affinity - threshold, edge_sizes=graph.links, is_mergeable=merge)
+    return _table(cells)
+
+
+def multicut(graph: RegionGraph, threshold: float = 0.5, apart: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+    """Choose the partition whose cuts cost least (Keuper et al., ICCV 2015, without lifted edges; heuristics of its section 4).
+
+    A cut between two costs the logarithm of the odds that they are one, times their links; those less likely than the
+    threshold pay for being cut. Parameters as of `average_linkage`; two that are ``apart`` are cut whatever the others say.
+    """
+    objective = bic.multicut.MulticutObjective(_graph(graph), _costs(graph, threshold, apart))
+    return _table(bic.multicut.KernighanLinMulticut().optimize(objective))
+
+
+def lifted_multicut(
+    graph: RegionGraph,
+    distant: RegionGraph,
+    threshold: float = 0.5,
+    apart: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+) -> NDArray[np.int32]:
+    """Choose the partition whose cuts cost least, where those between fragments that do not touch count as well.
+
+    Keuper et al., ICCV 2015. Parameters as of `multicut`; ``distant`` comes from `distant_pairs`, and ``apart`` marks the pairs
+    of both graphs.
+    """
+    near_apart, far_apart = apart or (None, None)
+    objective = bic.lifted_multicut.LiftedMulticutObjective(
+        _graph(graph),
+        _costs(graph, threshold, near_apart),
+        lifted_uvs=distant.pairs.astype(np.uint64),
+        lifted_costs=_costs(distant, threshold, far_apart),
+    )
+    return _table(bic.lifted_multicut.LiftedKernighanLinMulticut().optimize(objective))
+
+
+def _graph(graph: RegionGraph) -> bic.UndirectedGraph:
+    return bic.UndirectedGraph.from_unique_edges(graph.count + 1, graph.pairs.astype(np.uint64))
+
+
+def _costs(graph: RegionGraph, threshold: float, apart: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    likely = np.clip(graph.affinity, _SURE, 1 - _SURE)
+    costs = graph.links * (np.log(likely / (1 - likely)) - np.log(threshold / (1 - threshold)))
+    return np.asarray(costs if apart is None else np.where(apart, -np.abs(costs).sum() - 1, costs))
+
+
+def _table(cells: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """Number the cells 1, 2, 3, ...; fragment 0, which has no pairs, is one of its own and stays 0."""
+    _, numbers = np.unique(cells[1:], return_inverse=True)
+    return np.concatenate([[0], numbers + 1]).astype(np.int32)
