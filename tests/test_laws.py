@@ -18,6 +18,7 @@ METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
     "flows to the interior": Flows(target="interior"),
     "diffusion flows": Flows(target="diffusion"),
+    "flows to the skeleton": Flows(target="skeleton"),
     "cellpose": Cellpose(),
     "tissue": Tissue(),
 }
