@@ -12,7 +12,7 @@ import torch
 import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
-from mesophyll.representations import Cellpose, Flows, Representation, Tissue
+from mesophyll.representations import Affinities, Cellpose, Flows, Heads, Representation, Tissue
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
@@ -20,6 +20,13 @@ METHODS = {
     "diffusion flows": Flows(target="diffusion"),
     "flows to the skeleton": Flows(target="skeleton"),
     "cellpose": Cellpose(),
+    "mutex watershed": Affinities(decoder="mutex"),
+    "semantic mutex watershed": Affinities(decoder="semantic"),
+    "average linkage": Affinities(decoder="linkage"),
+    "multicut": Affinities(decoder="multicut"),
+    "lifted multicut": Affinities(decoder="lifted"),
+    "flows beside affinities": Heads(),
+    "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
     "tissue": Tissue(),
 }
 

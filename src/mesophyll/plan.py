@@ -11,6 +11,7 @@ from mesophyll.model import DEFAULT_MODELS
 from mesophyll.network import CellposeNetwork, Size
 from mesophyll.nursery import Leaves
 from mesophyll.patches import Augmentation
+from mesophyll.representations.base import SPACING_UM
 from mesophyll.tissues import TissueInput
 
 __all__ = ["TrainingPlan", "tuning"]
@@ -48,7 +49,7 @@ class TrainingPlan:
         default (axes, architecture, representation, spacing, intensity, scans, tissue) is the model's; its network cannot be
         another. Empty: weights are drawn at random.
     spacing_um
-        The cubic voxel that the model works at.
+        The cubic voxel that the model works at; lengths of the representation in µm become voxels by it.
     intensity
         How grey values are brought to one range.
     scans
@@ -95,7 +96,7 @@ class TrainingPlan:
     size: Size = "small"
     levels: int = 4
     start: str = ""
-    spacing_um: float = 0.65
+    spacing_um: float = SPACING_UM
     intensity: Intensity = field(default_factory=Intensity)
     scans: Literal[1, 2] = 1
     tissue: TissueInput = "none"

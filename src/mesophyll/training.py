@@ -67,7 +67,7 @@ def train(
     _check_fresh(Path(folder), resume=resume)
     known = find(plan.start) if plan.start else None
     plan = plan if known is None else _continued(plan, known)
-    representation = from_table(plan.representation)
+    representation = _fitting(from_table(plan.representation).at(plan.spacing_um), plan)
     plan = replace(plan, representation=to_table(representation))
     learn, judge = _supplies(examples, plan, _view(plan, representation))
     torch.manual_seed(plan.seed)
@@ -97,6 +97,18 @@ def train(
     )
     save(model, folder)
     return model
+
+
+def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:
+    """Return a representation of which no channel speaks of two voxels that no patch holds both of."""
+    for name, side in (("patch", plan.patch - 1), ("halo", representation.halo)):
+        if representation.reach > side:
+            raise SettingsError(
+                f"the representation compares voxels {representation.reach} apart ({plan.spacing_um:g} µm each)",
+                f"{name} = {side if name == 'halo' else plan.patch} holds both only if they are at most {side} apart",
+                f"make {name} larger, or the lengths shorter",
+            )
+    return representation
 
 
 def _view(plan: TrainingPlan, representation: Representation) -> View:

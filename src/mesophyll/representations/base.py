@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, Subject
 
-__all__ = ["Representation"]
+__all__ = ["SPACING_UM", "Representation"]
+
+SPACING_UM = 0.65
+"""The edge length of a voxel in µm, where nothing else is said: it shows walls, and a leaf fits into memory."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Representation(ABC):
     subject: ClassVar[Subject] = "cells"
     """What labels are to it. Those of ``tissue`` are codes: learnt from ``tissue.*`` of examples, never renumbered, cut into
     pieces or stitched, since each voxel is decoded on its own; background is a class among the others."""
+
+    @property
+    def reach(self) -> int:
+        """How many voxels apart, along an axis, two may be of which one channel speaks; most channels speak of one voxel."""
+        return 0
+
+    def at(self, spacing_um: float) -> Representation:  # noqa: ARG002 - voxels are all that most know
+        """Return the same for a model of other voxels, in which lengths in µm are other numbers of voxels."""
+        return self
 
     @abstractmethod
     def channels(self, ndim: int) -> int:

@@ -1,0 +1,157 @@
+"""Several representations on one network: each learns in its own channels, and one of them is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
+
+from mesophyll.errors import SettingsError
+from mesophyll.labels import Labels
+from mesophyll.representations.affinities import Affinities
+from mesophyll.representations.base import Representation
+from mesophyll.representations.flows import Flows
+from mesophyll.representations.methods import METHODS, read_table, write_table
+from mesophyll.settings import unknown
+
+__all__ = ["Heads"]
+
+
+def _as_table(part: Representation) -> dict[str, Any]:
+    return write_table(part, METHODS)
+
+
+def _as_part(table: object) -> Representation:
+    if not isinstance(table, Mapping):
+        raise SettingsError(
+            f"a part is {table!r}",
+            "each part is a table with a name and its settings",
+            "write it under [[representation.parts]]",
+        )
+    return read_table(table, METHODS)
+
+
+Part = Annotated[Representation, PlainValidator(_as_part), PlainSerializer(_as_table)]
+"""A representation that stands in a file as the table of its name and settings."""
+
+_AS_GOOD_AS_NONE = 0.01  # a loss far below this pulls no more than one at it
+
+
+@dataclass(frozen=True)
+class Heads(Representation):
+    """Several representations of the same cells.
+
+    Parameters
+    ----------
+    halo
+        Of all parts: those that stand in the parts' own settings do not count.
+    parts
+        What is learnt, in the order of the channels.
+    decode_by
+        The name of the part that cells are read from; empty: the first one.
+    """
+
+    parts: tuple[Part, ...] = (Flows(), Affinities())
+    decode_by: str = ""
+
+    def __post_init__(self) -> None:
+        names = self._names
+        if not names or len(set(names)) < len(names):
+            raise SettingsError(
+                f"parts are {', '.join(names) or 'none'}",
+                "heads have at least one part, and each part a name of its own",
+                "correct parts",
+            )
+        for name, part in zip(names, self.parts, strict=True):
+            if part.subject != self.subject:
+                raise SettingsError(
+                    f"a part is {name}",
+                    f"heads learn {self.subject}, and {name} is learnt from other labels",
+                    "leave it out, and train another model for it",
+                )
+        if self.decode_by and self.decode_by not in names:
+            raise unknown("decode_by =", self.decode_by, names)
+
+    @property
+    def _names(self) -> list[str]:
+        return [str(_as_table(part)["name"]) for part in self.parts]
+
+    @property
+    def _decoding(self) -> int:
+        """The place of the part that decodes."""
+        return self._names.index(self.decode_by) if self.decode_by else 0
+
+    def _spans(self, ndim: int) -> list[slice]:
+        """Return the channels of each part."""
+        bounds = accumulate((part.channels(ndim) for part in self.parts), initial=0)
+        return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+    def _with_channels(self, ndim: int) -> Iterable[tuple[Representation, slice]]:
+        return zip(self.parts, self._spans(ndim), strict=True)
+
+    @property
+    def reach(self) -> int:
+        """That of the part which reaches farthest."""
+        return max(part.reach for part in self.parts)
+
+    def at(self, spacing_um: float) -> Heads:
+        """Return each part for other voxels."""
+        return replace(self, parts=tuple(part.at(spacing_um) for part in self.parts))
+
+    def channels(self, ndim: int) -> int:
+        """Those of all parts."""
+        return sum(part.channels(ndim) for part in self.parts)
+
+    @property
+    def ceiling(self) -> float:
+        """That of the part that decodes."""
+        return self.parts[self._decoding].ceiling
+
+    def encode(self, labels_S: Labels) -> NDArray[np.float32]:
+        """Return the targets of all parts, one after the other."""
+        return np.concatenate([part.encode(labels_S) for part in self.parts])
+
+    def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
+        """Return the mean logarithm of the parts' losses, shifted so that no loss is 0.
+
+        A step then lowers each loss by its own share, whatever their scales, and no weights are tuned. Weights that are learnt as
+        the uncertainty of each task (Kendall et al., CVPR 2018) lead to the same: L / s² + log s² is least at s² = L, and is
+        1 + log L there. What these learn slowly is here what the batch has, so nothing is kept between steps. The value falls
+        with each loss, so trainings can be judged by it. A part whose loss is 0, as where a batch tells nothing of it, adds 0.
+        """
+        losses = [
+            part.loss(output_BCS[:, span], target_BCS[:, span], known_BS)
+            for part, span in self._with_channels(known_BS.ndim - 1)
+        ]
+        return torch.log1p(torch.stack(losses) / _AS_GOOD_AS_NONE).mean()
+
+    def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
+        """Activate each part."""
+        parts = self._with_channels(output_BCS.ndim - 2)
+        return torch.cat([part.activate(output_BCS[:, span]) for part, span in parts], dim=1)
+
+    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Forget what each part forgets."""
+        parts = self._with_channels(sections_S.ndim)
+        return np.concatenate([part.forget(target_CS[span], sections_S) for part, span in parts])
+
+    def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
+        """Mirror each part."""
+        parts = self._with_channels(output_CS.ndim - 1)
+        return np.concatenate([part.mirror(output_CS[span], axes) for part, span in parts])
+
+    def in_volume(self, across: int) -> tuple[int, ...]:
+        """Those of each part, among its own channels."""
+        parts = self._with_channels(3)
+        return tuple(span.start + channel for part, span in parts for channel in part.in_volume(across))
+
+    def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
+        """Decode by one of the parts."""
+        place = self._decoding
+        return self.parts[place].decode(output_CS[self._spans(output_CS.ndim - 1)[place]])
