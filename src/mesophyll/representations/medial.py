@@ -45,14 +45,13 @@ def _rise(cells: Labels, depth: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(cells > 0, (after - before) / 2, 0).astype(np.float32)
 
 
-def axis_nearness(cells: Labels) -> NDArray[np.float32]:
+def axis_nearness(cells: Labels, depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how near each voxel is to the axis of its cell, shape S: 1 on it, falling to nearly 0 at the surface; 0 outside.
 
     It is the depth of a voxel as a share of that of the axis above it, to which the steepest way inwards leads: as far from the
     surface as from the axis is about 1/2, in thick parts and in thin ones. So it is the skeleton-aware distance of Lin et al.
     (MICCAI 2023), ``depth / (depth + way to the skeleton)``, of a skeleton that has too many branches rather than too few.
     """
-    depth = depths(cells)
     inside = np.flatnonzero(cells)
     order = inside[np.argsort(-depth.ravel()[inside], kind="stable")]
     top: NDArray[np.float32] = _axis_depths(cells, depth, order)
