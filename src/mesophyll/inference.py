@@ -38,8 +38,8 @@ __all__ = ["SegmentationPlan", "at_scan", "decode", "predict", "segment", "segme
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
-# A voxel, at most: the scan 4, four outputs 8, labels 4, the blocks' own labels with their halos 10. Of tissues, 4 + 16 + 1.
-_SCRATCH_BYTES = 32
+_SCRATCH_BYTES = 24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
+_OUTPUT_BYTES = 2  # a voxel and channel
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
@@ -175,12 +175,13 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
     representation = from_table(to_table(model.representation) | plan.decoding)
-    image = stage(model.prepare(volume, tissue, second), scratch, progress)
+    channels = representation.channels(volume.ndim)
+    image = stage(model.prepare(volume, tissue, second), channels, scratch, progress)
     labels = mapped(scratch / "labels.npy", image.shape, np.int32)
     if model.network.ndim < volume.ndim and plan.volume_by == "slices":
         _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
     else:
-        outputs = mapped(scratch / "outputs.npy", (representation.channels(volume.ndim), *image.shape), np.float16)
+        outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
         predict(model, image, outputs, plan=plan, progress=progress)
         decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     return at_scan(labels, volume, "cells")
@@ -193,12 +194,14 @@ def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
     return replace(scan, data=data, name=f"{what} of {scan.name}")
 
 
-def stage(image: Image, scratch: Path, progress: Progress) -> Image:
+def stage(image: Image, channels: int, scratch: Path, progress: Progress) -> Image:
     """Copy what lies in files into plain files, at the model's spacing, if there is room for that and all that follows.
+
+    What follows is as many ``channels`` of outputs, and the labels that are made of them.
 
     Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
     """
-    check_room(scratch, math.prod(image.shape) * _SCRATCH_BYTES)
+    check_room(scratch, math.prod(image.shape) * (_SCRATCH_BYTES + channels * _OUTPUT_BYTES))
     image = _staged(image, scratch / "scan.npy", progress)
     if image.second is not None:
         image = replace(image, second=_staged(image.second, scratch / "second.npy", progress))

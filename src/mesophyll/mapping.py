@@ -80,8 +80,9 @@ def map_tissue_volume(
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "tissue", volume.ndim)
-    image = stage(model.prepare(volume, second=second), scratch, progress)
-    outputs = mapped(scratch / "outputs.npy", (model.representation.channels(volume.ndim), *image.shape), np.float16)
+    channels = model.representation.channels(volume.ndim)
+    image = stage(model.prepare(volume, second=second), channels, scratch, progress)
+    outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
     predict(model, image, outputs, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
     return at_scan(codes, volume, "tissue")

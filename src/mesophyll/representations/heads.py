@@ -118,9 +118,9 @@ class Heads(Representation):
         return np.concatenate([part.encode(labels_S) for part in self.parts])
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the mean logarithm of the parts' losses, shifted so that no loss is 0.
+        """Return the mean logarithm of the parts' losses, shifted so that a loss of 0 costs 0.
 
-        A step then lowers each loss by its own share, whatever their scales, and no weights are tuned. Weights that are learnt as
+        A step then lowers each loss by its own share, whatever their scales, and no weights are tuned. Weights learnt as
         the uncertainty of each task (Kendall et al., CVPR 2018) lead to the same: L / s² + log s² is least at s² = L, and is
         1 + log L there. What these learn slowly is here what the batch has, so nothing is kept between steps. The value falls
         with each loss, so trainings can be judged by it. A part whose loss is 0, as where a batch tells nothing of it, adds 0.
