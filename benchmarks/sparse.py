@@ -87,7 +87,7 @@ def cells() -> Iterator[str]:
         minutes = (time.monotonic() - start) / 60
         found = evaluate(segment(phantom.gridrec[JUDGE], spacing_um=SPACING, model=model), phantom.labels[JUDGE])
         low, high = found.mean_ap_interval
-        yield f"{name:27} {found.mean_ap:.3f}  {low:.3f} to {high:.3f}  {found.ap['0.5']:.3f}  {minutes:5.1f}"
+        yield f"{name:27} {found.counts.mean_ap:.3f}  {low:.3f} to {high:.3f}  {found.counts.ap['0.5']:.3f}  {minutes:5.1f}"
 
 
 def tissue() -> Iterator[str]:
