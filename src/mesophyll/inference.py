@@ -38,7 +38,9 @@ __all__ = ["SegmentationPlan", "at_scan", "decode", "predict", "segment", "segme
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
-_SCRATCH_BYTES = 24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
+_SCRATCH_BYTES = (
+    24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
+)
 _OUTPUT_BYTES = 2  # a voxel and channel
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
