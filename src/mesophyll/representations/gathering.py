@@ -13,12 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
+from mesophyll.representations.mutex import likely_pieces
 from mesophyll.representations.pieces import largest_pieces
 
 __all__ = ["gather", "grow_into", "settle"]
 
 
-def gather(moved: NDArray[np.float32], inside: NDArray[np.bool_], min_arrivals: int, min_size_vox: int) -> Labels:
+def gather(
+    moved: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    min_arrivals: int,
+    min_size_vox: int,
+    oneness: NDArray[np.float32] | None = None,
+) -> Labels:
     """Group voxels by where they arrive.
 
     Parameters
@@ -31,9 +38,16 @@ def gather(moved: NDArray[np.float32], inside: NDArray[np.bool_], min_arrivals: 
         A sink is where at least so many voxels arrive in a box of 3 voxels' side; sinks that touch are one.
     min_size_vox
         Smaller cells are dropped. So are voxels cut off from their cell: they join the cell around them.
+    oneness
+        How likely each voxel and the next one along each axis are one cell, shape (3, Z, Y, X): sinks that touch are one
+        only where that is above 1/2.
     """
     arrivals: NDArray[np.int32] = _arrivals(moved, inside)
-    sinks = cc3d.connected_components(_box_sum(arrivals) >= min_arrivals, connectivity=26).astype(np.int32)
+    many = _box_sum(arrivals) >= min_arrivals
+    if oneness is None:
+        sinks = cc3d.connected_components(many, connectivity=26).astype(np.int32)
+    else:
+        sinks = likely_pieces(many, oneness)
     labels = _labels_at_ends(moved, inside, sinks)
     return settle(labels, inside, min_size_vox)
 

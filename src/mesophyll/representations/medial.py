@@ -1,9 +1,9 @@
 """The medial axis of cells: where it lies, how near to it a voxel is, and which way leads to it.
 
 The depth of a voxel below its cell's surface rises by one a voxel on the way inwards; where it rises no more, opposite sides
-of the cell are equally far, and there is the medial axis (Blum 1967). In a flat cell it is a sheet, in a lobed one it has a branch
-for each arm. All of it is told by the surface around a voxel, however long the cell is. Volumes (Z, Y, X), a 2D image is a volume
-of one layer; lengths are voxels.
+of the cell are equally far, and there is the medial axis (Blum 1967). In a flat cell it is a sheet, in a lobed one it has a
+branch for each arm. All of it is told by the surface around a voxel, however long the cell is. Volumes (Z, Y, X); a 2D image
+is a volume of one layer. Lengths are voxels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from mesophyll.labels import Labels
 from mesophyll.representations.paths import depths
 
-__all__ = ["SLOPE", "axis_nearness", "medial_flow"]
+__all__ = ["SLOPE", "THIN", "axis_nearness", "medial_flow"]
 
 SLOPE = 0.5
 """On the axis depth rises by less than this a voxel. It rises by 1 beside it, and by 0.58 from the corner of a cube inwards."""
+
+THIN = 2.5
+"""An axis less deep than this would nearly touch that of the next cell; what lies on it is not near to an axis."""
 
 
 def medial_flow(cells: Labels, count: int) -> NDArray[np.float32]:  # noqa: ARG001 - as all targets of flows are called
@@ -34,7 +37,7 @@ def medial_flow(cells: Labels, count: int) -> NDArray[np.float32]:  # noqa: ARG0
     for axis, along in enumerate(flow):
         if cells.shape[axis] > 1:
             along[...] = np.moveaxis(_rise(np.moveaxis(cells, axis, 0), np.moveaxis(depth, axis, 0)), 0, axis)
-    return flow / np.maximum(np.sqrt(np.square(flow).sum(axis=0)), 1)
+    return np.asarray(flow / np.maximum(np.sqrt(np.square(flow).sum(axis=0)), 1))
 
 
 def _rise(cells: Labels, depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,7 +59,7 @@ def axis_nearness(cells: Labels, depth: NDArray[np.float32]) -> NDArray[np.float
     order = inside[np.argsort(-depth.ravel()[inside], kind="stable")]
     top: NDArray[np.float32] = _axis_depths(cells, depth, order)
     # A surface voxel's centre lies half a voxel below its surface, though its depth is 1.
-    return np.where(cells > 0, (depth - 0.5) / (top - 0.5), 0).astype(np.float32)
+    return np.where(cells > 0, (depth - 0.5) / (np.maximum(top, THIN) - 0.5), 0).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)

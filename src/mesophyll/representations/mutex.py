@@ -68,7 +68,7 @@ def _surest(affinities_CS: NDArray[np.float32], ndim: int) -> NDArray[np.float32
     return np.concatenate([affinities_CS[:ndim], 1 - affinities_CS[ndim:]])
 
 
-def likely_pieces(pieces: NDArray[np.integer], neighbours_CS: NDArray[np.float32]) -> Labels:
+def likely_pieces(pieces: NDArray[np.integer | np.bool_], neighbours_CS: NDArray[np.float32]) -> Labels:
     """Part pieces where no way leads through neighbours that are likelier one than two, and number them from 1.
 
     A mutex watershed needs it: strides and the array's faces leave corners in which nothing speaks against a join, and there it

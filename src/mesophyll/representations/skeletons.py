@@ -55,7 +55,7 @@ class Skeletons(Representation):
     overlap: float = 1.0
     beta: float = 5.0
     threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    seeds_above: float = tunable(0.6, among=(0.4, 0.5, 0.6, 0.7, 0.8))
+    seeds_above: float = tunable(0.7, among=(0.4, 0.5, 0.6, 0.7, 0.8))
     oneness: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
     min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
@@ -93,7 +93,8 @@ class Skeletons(Representation):
         cells, _ = pieces(labels_S)
         depth = depths(cells)
         near = np.where(least_depths(labels_S.reshape(cells.shape), depth), np.nan, axis_nearness(cells, depth))
-        return np.concatenate([self._affinities.encode(labels_S), near.reshape(1, *labels_S.shape)], dtype=np.float32)
+        skeleton = near.reshape(1, *labels_S.shape).astype(np.float32)
+        return np.concatenate([self._affinities.encode(labels_S), skeleton])
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
         """Return the loss of foreground and affinities, plus the skeleton's squared error inside cells where it is known."""
@@ -127,7 +128,7 @@ class Skeletons(Representation):
         ndim = output.ndim - 1
         inside, neighbours = output[0] > self.threshold, output[1 : 1 + ndim]
         seeds = likely_pieces(inside & (output[-1] > self.seeds_above), neighbours)
-        filled = basins(1 - _mean_of_faces(neighbours), seeds, inside)
+        filled = basins(1 - (_mean_of_faces(neighbours) + output[-1]) / 2, seeds, inside)
         fragments = likely_pieces(filled, neighbours)  # a cell may be cut from its skeleton by a block's edge
         graph = region_graph(fragments, output[1:-1], self._affinities.offsets(ndim))
         return sequential(remove_small(average_linkage(graph, self.oneness)[fragments], self.min_size_vox))
@@ -135,11 +136,11 @@ class Skeletons(Representation):
 
 def _mean_of_faces(neighbours_CS: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean affinity of each voxel to those beyond its faces, shape S, where there are any."""
-    total, faces = np.zeros(neighbours_CS.shape[1:], np.float32), np.zeros(neighbours_CS.shape[1:], np.float32)
+    total, faces = np.zeros((2, *neighbours_CS.shape[1:]), np.float32)
     for axis, affinity in enumerate(neighbours_CS):
         first = (slice(None),) * axis + (slice(None, -1),)
         second = (slice(None),) * axis + (slice(1, None),)
         for side in (first, second):
             total[side] += affinity[first]
             faces[side] += 1
-    return total / np.maximum(faces, 1)
+    return np.asarray(total / np.maximum(faces, 1))
