@@ -7,13 +7,19 @@ from typing import Any
 
 from mesophyll.representations.base import Representation
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.tissue import Tissue
 from mesophyll.settings import from_dict, to_dict, unknown
 
-__all__ = ["REPRESENTATIONS", "Cellpose", "Flows", "Representation", "Tissue", "from_table", "to_table"]
+__all__ = ["REPRESENTATIONS", "Cellpose", "Embeddings", "Flows", "Representation", "Tissue", "from_table", "to_table"]
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"flows": Flows, "cellpose": Cellpose, "tissue": Tissue}
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "flows": Flows,
+    "cellpose": Cellpose,
+    "embeddings": Embeddings,
+    "tissue": Tissue,
+}
 """Every method under the name by which plans and models call it."""
 
 

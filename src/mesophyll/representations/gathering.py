@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
 
-__all__ = ["gather", "grow_into"]
+__all__ = ["gather", "grow_into", "settle"]
 
 
 def gather(moved: NDArray[np.float32], inside: NDArray[np.bool_], min_arrivals: int, min_size_vox: int) -> Labels:
@@ -29,11 +29,18 @@ def gather(moved: NDArray[np.float32], inside: NDArray[np.bool_], min_arrivals: 
     min_arrivals
         A sink is where at least so many voxels arrive in a box of 3 voxels' side; sinks that touch are one.
     min_size_vox
-        Smaller cells are dropped. So are voxels cut off from their cell: they join the cell around them.
+        Smaller cells are dropped.
     """
     arrivals: NDArray[np.int32] = _arrivals(moved, inside)
     sinks = cc3d.connected_components(_box_sum(arrivals) >= min_arrivals, connectivity=26).astype(np.int32)
-    labels = _labels_at_ends(moved, inside, sinks)
+    return settle(_labels_at_ends(moved, inside, sinks), inside, min_size_vox)
+
+
+def settle(labels: Labels, inside: NDArray[np.bool_], min_size_vox: int) -> Labels:
+    """Make cells of one piece out of voxels that were grouped one by one, shape (Z, Y, X), numbered 1, 2, 3, ...
+
+    Voxels cut off from their cell, and those inside that no group took, join the cell around them; small cells are dropped.
+    """
     return sequential(remove_small(grow_into(_largest_pieces(labels), inside), min_size_vox))
 
 
