@@ -12,13 +12,14 @@ import torch
 import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
-from mesophyll.representations import Affinities, Cellpose, Flows, Heads, Representation, Tissue
+from mesophyll.representations import Affinities, Boundaries, Cellpose, Flows, Heads, Representation, Skeletons, Tissue
 from mesophyll.representations.base import tunable
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
     "flows to the interior": Flows(target="interior"),
     "diffusion flows": Flows(target="diffusion"),
+    "flows to the skeleton": Flows(target="skeleton"),
     "cellpose": Cellpose(),
     "mutex watershed": Affinities(decoder="mutex"),
     "semantic mutex watershed": Affinities(decoder="semantic"),
@@ -27,6 +28,10 @@ METHODS = {
     "lifted multicut": Affinities(decoder="lifted"),
     "flows beside affinities": Heads(),
     "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
+    "interiors within boundaries": Boundaries(variant="interior"),
+    "centroids and membranes": Boundaries(variant="centroid"),
+    "distances within contours": Boundaries(variant="distance"),
+    "skeletons": Skeletons(),
     "tissue": Tissue(),
 }
 

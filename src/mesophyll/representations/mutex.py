@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mesophyll.labels import Labels
 from mesophyll.representations.graphs import Offsets
 
-__all__ = ["mutex_pieces", "semantic_pieces", "smoothed_within"]
+__all__ = ["likely_pieces", "mutex_pieces", "semantic_pieces", "smoothed_within"]
 
 
 def mutex_pieces(
@@ -39,7 +39,7 @@ def mutex_pieces(
     """
     ndim = inside.ndim
     pieces = mutex_watershed(_surest(affinities_CS, ndim), offsets, ndim, strides=[strides] * ndim, mask=inside)
-    return _joined(pieces, affinities_CS[:ndim])
+    return likely_pieces(pieces, affinities_CS[:ndim])
 
 
 def semantic_pieces(
@@ -49,7 +49,7 @@ def semantic_pieces(
     ndim = foreground.ndim
     votes = np.concatenate([_surest(affinities_CS, ndim), [1 - foreground, foreground]])
     pieces, classes = semantic_mutex_watershed(votes, offsets, ndim, strides=[strides] * ndim)
-    return _joined(np.where(classes == 1, pieces, 0), affinities_CS[:ndim])
+    return likely_pieces(np.where(classes == 1, pieces, 0), affinities_CS[:ndim])
 
 
 def smoothed_within(
@@ -68,10 +68,11 @@ def _surest(affinities_CS: NDArray[np.float32], ndim: int) -> NDArray[np.float32
     return np.concatenate([affinities_CS[:ndim], 1 - affinities_CS[ndim:]])
 
 
-def _joined(pieces: NDArray[np.uint64], neighbours_CS: NDArray[np.float32]) -> Labels:
+def likely_pieces(pieces: NDArray[np.integer], neighbours_CS: NDArray[np.float32]) -> Labels:
     """Part pieces where no way leads through neighbours that are likelier one than two, and number them from 1.
 
-    Strides and the array's faces leave corners in which nothing speaks against a join, and there the watershed takes any.
+    A mutex watershed needs it: strides and the array's faces leave corners in which nothing speaks against a join, and there it
+    takes any.
     """
     volume = (1,) * (3 - pieces.ndim) + pieces.shape
     likely = np.zeros((3, *volume), np.bool_)
