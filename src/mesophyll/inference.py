@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Protocol
@@ -270,8 +269,7 @@ def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
     def see(image: Seen, outputs: NDArray[Any], progress: Progress = silent, /) -> None:
         for tile in track(list(tiles(image.shape, tiling, side, plan.overlap)), task, progress):
             seen = np.pad(image.read(tile.write), [(0, 0), *tile.margins])
-            activated = reduce(np.add, (look(seen, axes) for axes in mirrors))[(slice(None), *tile.inner)]
-            activated /= len(mirrors)
+            activated = _mean_of_told(look(seen, axes) for axes in mirrors)[(slice(None), *tile.inner)]
             for axis, ramp in enumerate(tile.ramps, start=1):
                 activated *= ramp.reshape([-1 if other == axis else 1 for other in range(activated.ndim)])
             outputs[(slice(None), *tile.write)] += activated.astype(outputs.dtype)
@@ -305,6 +303,17 @@ def _predict_slices(
         for slab in track(slabs(image.shape, 0), "going through slices", progress):
             for index, section in slab.sections(image):
                 see(section, outputs[:, slab.region[0]][index])
+
+
+def _mean_of_told(looks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the mean of what is told: a mirror does not tell of pairs of voxels that lead out of it (NaN)."""
+    total = next(looks).copy()
+    count = np.ones(total.shape, np.float32)
+    for said in looks:
+        told = np.isfinite(said)
+        np.add(total, said, out=total, where=told)
+        count += told
+    return np.asarray(total / count)
 
 
 def _mirrors(ndim: int) -> list[tuple[int, ...]]:

@@ -131,7 +131,8 @@ class Representation(ABC):
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Return what an activated output is when space is mirrored along some of the axes S, numbered from 0.
 
-        Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`.
+        Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`; less than
+        `reach` from the array's faces, what a mirrored output does not tell is NaN.
         """
 
     def in_volume(self, across: int) -> tuple[int, ...]:

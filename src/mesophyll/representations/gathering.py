@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.mutex import likely_pieces
+from mesophyll.representations.joining import likely_pieces
 from mesophyll.representations.pieces import largest_pieces
 
 __all__ = ["gather", "grow_into", "settle"]

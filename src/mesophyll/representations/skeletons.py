@@ -17,9 +17,9 @@ from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import SPACING_UM, Representation, tunable
 from mesophyll.representations.basins import basins
 from mesophyll.representations.graphs import average_linkage, region_graph
+from mesophyll.representations.joining import likely_pieces
 from mesophyll.representations.losses import mean_where
 from mesophyll.representations.medial import axis_nearness
-from mesophyll.representations.mutex import likely_pieces
 from mesophyll.representations.paths import depths, least_depths
 from mesophyll.representations.pieces import pieces
 
