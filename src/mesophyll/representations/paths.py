@@ -38,7 +38,7 @@ def depths(cells: Labels) -> NDArray[np.float32]:
 
 
 def least_depths(labels: Labels, depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Mark voxels, shape S, to which unknown ones are as near as the surface: they may lie deeper than `depths` says."""
+    """Mark voxels of cells to which unknown ones are as near as a surface, shape S: what `depths` says is the least there."""
     if not (labels == UNKNOWN).any():
         return np.zeros(labels.shape, np.bool_)
     from_unknown = edt.edt(labels != UNKNOWN, black_border=False, parallel=1).reshape(labels.shape)
