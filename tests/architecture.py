@@ -40,6 +40,7 @@ FLOORS: dict[str, set[str]] = {
     },
     "second": {
         "device",
+        "cost",
         "alignment",
         "image",
         "staging",
@@ -85,7 +86,7 @@ BESIDE: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference"}
+TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference", "cost"}
 """Rooms that may import torch, and what imports it."""
 
 BRINGS_TORCH = {"torch", "lightning", "safetensors"}

@@ -99,7 +99,7 @@ def test_what_leaks_is_marked_and_what_does_not_is_not(done):
     assert not leaks["overlap", "same leaf", "volume"]
     assert len(leaks) == 4 * 3
     assert numbers["left_out"] == ["published"]
-    assert [run.name for run in results.left_out] == ["published"]
+    assert results.left_out == ["published"]
 
 
 def test_progress_tells_the_run_and_the_whole(done):
@@ -115,11 +115,13 @@ def test_a_rerun_makes_nothing_again(done, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(models, "train", refuse)
-    monkeypatch.setattr(finding, "segment_volume", refuse)
+    monkeypatch.setattr(finding, "look", refuse)
     again = experiment.run(table, folder, device="cpu")
     for key, judged in results.judgements.items():
         assert again.judgements[key].scores == judged.scores
-        assert np.array_equal(again.judgements[key].fates.hits, judged.fates.hits)
+        for leaf, before in zip(again.judgements[key].leaves, judged.leaves, strict=True):
+            assert np.array_equal(leaf.hits, before.hits)
+        assert again.judgements[key].took == judged.took
 
 
 def test_what_is_missing_is_made_again_and_nothing_else(done, monkeypatch, tmp_path):
@@ -129,8 +131,8 @@ def test_what_is_missing_is_made_again_and_nothing_else(done, monkeypatch, tmp_p
     (copy / "labels" / "overlap" / "block.npz").unlink()
     (copy / "scores" / "overlap" / "same-leaf-volume.npz").unlink()
     sought = []
-    real = finding.segment_volume
-    monkeypatch.setattr(finding, "segment_volume", lambda *args, **named: sought.append(1) or real(*args, **named))
+    real = finding.look
+    monkeypatch.setattr(finding, "look", lambda *args, **named: sought.append(1) or real(*args, **named))
     again = experiment.run(table, copy, device="cpu")
     assert sought == [1]
     key = ("overlap", "same leaf", "volume")
@@ -161,7 +163,7 @@ def test_runs_of_weights_are_made_where_the_file_is_passed(tmp_path):
     assert not results.left_out
     made = load(tmp_path / "out" / "models" / "published")
     assert (made.network.ndim, made.spacing_um) == (2, 0.65)
-    assert results.judgements["published", "same leaf", "volume"].seconds > 0
+    assert results.judgements["published", "same leaf", "volume"].took.network.seconds > 0
 
 
 def test_scales_change_every_plan_and_tables_in_plans_are_merged():

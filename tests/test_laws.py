@@ -12,13 +12,25 @@ import torch
 import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
-from mesophyll.representations import Affinities, Cellpose, Flows, Heads, Representation, Tissue
+from mesophyll.representations import (
+    Affinities,
+    Boundaries,
+    Cellpose,
+    Embeddings,
+    Flows,
+    Heads,
+    Representation,
+    Skeletons,
+    Tissue,
+    embeddings,
+)
 from mesophyll.representations.base import tunable
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
     "flows to the interior": Flows(target="interior"),
     "diffusion flows": Flows(target="diffusion"),
+    "flows to the skeleton": Flows(target="skeleton"),
     "cellpose": Cellpose(),
     "mutex watershed": Affinities(decoder="mutex"),
     "semantic mutex watershed": Affinities(decoder="semantic"),
@@ -27,6 +39,14 @@ METHODS = {
     "lifted multicut": Affinities(decoder="lifted"),
     "flows beside affinities": Heads(),
     "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
+    "interiors within boundaries": Boundaries(variant="interior"),
+    "centroids and membranes": Boundaries(variant="centroid"),
+    "distances within contours": Boundaries(variant="distance"),
+    "skeletons": Skeletons(),
+    "cosine embeddings": Embeddings(variant="cosine"),
+    "discriminative embeddings": Embeddings(variant="discriminative"),
+    "spatial embeddings": Embeddings(variant="spatial"),
+    "sparse embeddings": Embeddings(variant="sparse"),
     "tissue": Tissue(),
 }
 
@@ -114,6 +134,84 @@ class WritesToItsInput(Flows):
 
 
 @dataclass(frozen=True)
+class EmbeddingAstray(Embeddings):
+    """Leads away from the point."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:1], -target[1:]])
+
+
+@dataclass(frozen=True)
+class EmbeddingOfNumbers(Embeddings):
+    """Tells who shares a cell by the cell's number."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1:] += labels_S.astype(np.float32)
+        return target
+
+
+@dataclass(frozen=True)
+class EmbeddingOfTheUnknown(Embeddings):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class EmbeddingNotLearnt(Embeddings):
+    """Only the foreground is."""
+
+    variant: embeddings.Variant = "discriminative"
+    beta: float = 0.0
+
+
+@dataclass(frozen=True)
+class EmbeddingNotUpright(Embeddings):
+    variant: embeddings.Variant = "cosine"
+
+    def activate(self, output_BCS):
+        return torch.cat([torch.sigmoid(output_BCS[:, :1]), output_BCS[:, 1:]], dim=1)
+
+
+@dataclass(frozen=True)
+class EmbeddingWithoutForeground(Embeddings):
+    """What is said outside is the width of nothing."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1:, labels_S == 0] = 1
+        return target
+
+
+@dataclass(frozen=True)
+class EmbeddingTowardsCentroids(Embeddings):
+    """A ring and the cell within have the same."""
+
+    def encode(self, labels_S):
+        target, numbers = super().encode(labels_S), np.maximum(labels_S, 0)
+        for number in np.unique(numbers[numbers > 0]):
+            places = np.argwhere(numbers == number)
+            ways = (places.mean(axis=0) - places) / self.unit_vox
+            target[1 : 1 + labels_S.ndim, numbers == number] = ways.T
+        return target
+
+
+@dataclass(frozen=True)
+class EmbeddingOnlyFlipped(Embeddings):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class EmbeddingTornBySections(Embeddings):
+    """Forgets even that a cell is there."""
+
+    def forget(self, target_CS, sections_S):
+        return np.where(sections_S, np.nan, target_CS).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class TissueByOccurrence(Tissue):
     """A channel for what comes first, one for what comes next, ..., instead of one for each code."""
 
@@ -197,6 +295,15 @@ PLANTED = [
     (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
     (LearnsFlowFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (FlowOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (EmbeddingAstray, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (EmbeddingOfNumbers, laws.law_2_renaming_cells_changes_nothing),
+    (EmbeddingOfTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (EmbeddingNotLearnt, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (EmbeddingNotUpright, laws.law_6_minimising_the_loss_returns_the_labels),
+    (EmbeddingWithoutForeground, laws.law_7_no_cells_in_no_cells_out),
+    (EmbeddingTowardsCentroids, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
+    (EmbeddingOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (EmbeddingTornBySections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),
     (TissueSmoothed, laws.law_3_the_halo_is_honest),

@@ -102,7 +102,8 @@ def train(
 
 
 def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:
-    """Return a representation of which no channel speaks of two voxels that no patch holds both of."""
+    """Return a representation that is made for so many axes, of which no channel speaks of two voxels that no patch holds."""
+    representation.check_axes(plan.ndim)
     for name, side in (("patch", plan.patch - 1), ("halo", representation.halo)):
         if representation.reach > side:
             raise SettingsError(

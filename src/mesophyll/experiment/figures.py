@@ -36,7 +36,7 @@ def strips(results: Results, trial: str, count: int) -> list[Strip]:
     setting = results.setting
     name = setting.table.trials[trial].data[0]
     leaf, where = setting.leaf(name), cuts_of(setting, name)
-    made = [run for run in results.runs if run.name in setting.table.shown]
+    made = [runs[0] for name, runs in results.methods.items() if name in setting.table.shown]
     drawn = []
     for place in _in_turn([cut.axis for cut in where])[:count]:
         cut = where[place]
@@ -46,8 +46,8 @@ def strips(results: Results, trial: str, count: int) -> list[Strip]:
         shown.append((f"Truth, {_count(truth)}", picture(grey, truth, spacing_um, "The true cells")))
         for run in made:
             labels = found(setting, run, name).sections[place]
-            svg = picture(grey, alike(labels, truth), spacing_um, f"Cells found by {run.name}")
-            shown.append((f"{run.name}, {_count(labels)}", svg))
+            svg = picture(grey, alike(labels, truth), spacing_um, f"Cells found by {run.title}")
+            shown.append((f"{run.title}, {_count(labels)}", svg))
         drawn.append(Strip(f"{name}, {'ZYX'[cut.axis]} = {cut.place}", shown))
     return drawn
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -108,6 +108,11 @@ class Run:
         Of its segmentation plan.
     start
         A run whose model is taught on.
+    seed
+        Of its training. Where it is left out, the experiment's ``seeds`` make as many runs of one that learns, or that takes
+        its model from one.
+    tune
+        Whether its decoder is tuned on the experiment's ``tune`` leaves before it is judged.
     diameter_um
         Of the cells, to which Cellpose weights are scaled.
     published
@@ -125,6 +130,8 @@ class Run:
     scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     segmentation: dict[str, Any] = field(default_factory=dict)
     start: str = ""
+    seed: int | None = None
+    tune: bool = True
     diameter_um: float = 15.0
     published: float | None = None
     note: str = ""
@@ -139,9 +146,14 @@ class Run:
             )
 
     @property
+    def title(self) -> str:
+        """The name, and the seed where it has one."""
+        return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
+
+    @property
     def slug(self) -> str:
-        """The name as part of a path."""
-        return "-".join("".join(letter if letter.isalnum() else " " for letter in self.name.lower()).split())
+        """The title as part of a path."""
+        return "-".join("".join(letter if letter.isalnum() else " " for letter in self.title.lower()).split())
 
 
 @dataclass(frozen=True)
@@ -167,6 +179,10 @@ class Table:
         What all trainings have in common.
     scales
         What a scale changes in every training plan, by name; the first is taken if none is asked for.
+    seeds
+        Every model is taught once with each of them; scores are means over trainings then, and their intervals over them, too.
+    tune
+        Names of leaves on which every run's decoder is tuned before it is judged; none: as it is.
     shown
         Runs whose results are drawn.
     """
@@ -180,28 +196,41 @@ class Table:
     comparisons: tuple[Comparison, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    tune: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
 
-    def run(self, name: str) -> Run:
-        """Return a run by its name."""
-        return next(run for run in self.runs if run.name == name)
+    def run(self, name: str, seed: int | None = None) -> Run:
+        """Return a run by its name: the one of a seed, or the first."""
+        named = [run for run in self.runs if run.name == name]
+        return next((run for run in named if run.seed == seed), named[0])
+
+    def before(self, run: Run) -> list[Run]:
+        """Return the run, if any, whose model a run uses or is taught on from: the one of its own seed."""
+        return [self.run(name, run.seed) for name in (run.of, run.start) if name]
+
+    def tuned_on(self, run: Run) -> list[str]:
+        """Return the names of the leaves on which a run's decoder is tuned."""
+        return list(self.tune) if run.tune else []
 
     def training_plan(self, run: Run, scale: str) -> TrainingPlan:
         """Return how a run is trained; tables within plans are merged, unless they are of different names."""
         merged: dict[str, Any] = {}
-        for layer in (self.plan, self.scales.get(scale, {}), run.plan, run.scales.get(scale, {})):
+        seed = {} if run.seed is None else {"seed": run.seed}
+        for layer in (self.plan, self.scales.get(scale, {}), run.plan, run.scales.get(scale, {}), seed):
             for key, value in layer.items():
                 merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
         return from_dict(TrainingPlan, merged, f"plan of {run.name!r}")
 
     def learnt(self, run: Run) -> list[Leaf]:
         """Return every leaf that a run's model has seen, also where it started from another's."""
-        before = [self.run(name) for name in (run.of, run.start) if name]
-        return [self.leaves[name] for name in run.learn] + [leaf for other in before for leaf in self.learnt(other)]
+        before = [leaf for other in self.before(run) for leaf in self.learnt(other)]
+        return [self.leaves[name] for name in run.learn] + before
 
     def leaks(self, run: Run, trial: Trial, guard: int) -> bool:
-        """Tell whether a run has learnt from what it is judged on, or from less than ``guard`` voxels beside it."""
-        return any(not seen.apart(self.leaves[name], guard) for seen in self.learnt(run) for name in trial.data)
+        """Tell whether a run was taught or tuned by what it is judged on, or by what lies less than ``guard`` voxels away."""
+        seen = self.learnt(run) + [self.leaves[name] for name in self.tuned_on(run)]
+        return any(not one.apart(self.leaves[name], guard) for one in seen for name in trial.data)
 
 
 def _merged(before: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,16 +279,48 @@ def build(table: Mapping[str, Any], name: str) -> Table:
             parts[key] = {one: from_dict(kind, value, f"{name}, {key}.{one}") for one, value in given.items()}
         else:
             parts[key] = tuple(from_dict(kind, value, f"{name}, {key}") for value in given)
-    plain = {key: table[key] for key in table if key not in _PARTS} | {"shown": tuple(table.get("shown", ()))}
+    rows = {key: tuple(table.get(key, ())) for key in ("seeds", "tune", "shown")}
+    plain = {key: table[key] for key in table if key not in _PARTS} | rows
     made = Table(name=name, **plain, **parts)
     _check_names(made)
-    return made
+    for run in made.runs:
+        _check_tuning(made, run)
+    return replace(made, runs=tuple(_each_seed(made)))
+
+
+def _each_seed(table: Table) -> Iterator[Run]:
+    """Yield the runs, those that are taught once for each seed."""
+    for run in table.runs:
+        several = run.seed is None and _is_taught(table, run)
+        yield from (replace(run, seed=seed) for seed in (table.seeds if several and table.seeds else [run.seed]))
+
+
+def _is_taught(table: Table, run: Run) -> bool:
+    return bool(run.learn) or any(_is_taught(table, other) for other in table.before(run))
+
+
+def _check_tuning(table: Table, run: Run) -> None:
+    """What would only fail after hours of training."""
+    leaves = table.tuned_on(run)
+    both = [name for name in leaves if not all(seen.apart(table.leaves[name], 0) for seen in table.learnt(run))]
+    if both:
+        raise SettingsError(
+            f"{run.name!r} learns from {', '.join(both)}, and is tuned on it",
+            "a decoder is tuned on leaves that its network has not learnt from",
+            "tune on other leaves, or set tune = false in the run",
+        )
+    if leaves and "decoding" in run.segmentation:
+        raise SettingsError(
+            f"segmentation of {run.name!r} says decoding, and its decoder is tuned",
+            "tuning chooses these settings",
+            "leave decoding out, or set tune = false in the run",
+        )
 
 
 def _check_names(table: Table) -> None:
     """Every name that is used is one that is there; runs come before those that build on them."""
-    for trial in table.trials.values():
-        _check_known("leaf", trial.data, table.leaves)
+    for names in (*(trial.data for trial in table.trials.values()), table.tune):
+        _check_known("leaf", names, table.leaves)
     seen: dict[str, Run] = {}
     for run in table.runs:
         _check_known("leaf", run.learn, table.leaves)

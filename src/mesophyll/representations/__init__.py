@@ -7,19 +7,25 @@ from typing import Any
 
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
+from mesophyll.representations.boundaries import Boundaries
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
 from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
+from mesophyll.representations.skeletons import Skeletons
 from mesophyll.representations.tissue import Tissue
 
 __all__ = [
     "REPRESENTATIONS",
     "Affinities",
+    "Boundaries",
     "Cellpose",
+    "Embeddings",
     "Flows",
     "Heads",
     "Representation",
+    "Skeletons",
     "Tissue",
     "from_table",
     "to_table",

@@ -81,9 +81,24 @@ class Representation(ABC):
         """The settings that `decode` alone reads, each with the values that are worth trying; see `tunable`."""
         return {one.name: one.metadata["among"] for one in fields(self) if "among" in one.metadata}
 
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """How many spatial axes it can have: 2 where it is made for images, 3 for volumes; most are made for both."""
+        return (2, 3)
+
+    def check_axes(self, ndim: int) -> None:
+        """Raise a `SettingsError` where it is not made for so many axes, as its `channels` does, too."""
+        if ndim not in self.axes:
+            kinds = {2: "images", 3: "volumes"}
+            raise SettingsError(
+                f"{type(self).__name__} in {kinds[ndim]}",
+                f"it is made for {' and '.join(kinds[each] for each in self.axes) or 'neither images nor volumes'} only",
+                "correct ndim, or let a model of images go through a volume slice by slice: volume_by = 'slices'",
+            )
+
     @abstractmethod
     def channels(self, ndim: int) -> int:
-        """Return the number of channels for 2 or 3 spatial axes."""
+        """Return the number of channels for 2 or 3 spatial axes, one of `axes`."""
 
     @property
     @abstractmethod

@@ -115,6 +115,11 @@ class Heads(Representation):
         """Return each part for other voxels."""
         return replace(self, parts=tuple(part.at(spacing_um) for part in self.parts))
 
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Those that all parts can have."""
+        return tuple(ndim for ndim in (2, 3) if all(ndim in part.axes for part in self.parts))
+
     def channels(self, ndim: int) -> int:
         """Those of all parts."""
         return sum(part.channels(ndim) for part in self.parts)

@@ -7,8 +7,11 @@ from typing import Any
 
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
+from mesophyll.representations.boundaries import Boundaries
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
+from mesophyll.representations.skeletons import Skeletons
 from mesophyll.representations.tissue import Tissue
 from mesophyll.settings import from_dict, to_dict, unknown
 
@@ -21,6 +24,9 @@ METHODS: Kinds = {
     "flows": Flows,
     "cellpose": Cellpose,
     "affinities": Affinities,
+    "boundaries": Boundaries,
+    "skeletons": Skeletons,
+    "embeddings": Embeddings,
     "tissue": Tissue,
 }
 """Every method that needs no other one."""

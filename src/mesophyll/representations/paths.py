@@ -12,9 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.labels import Labels
+from mesophyll.labels import UNKNOWN, Labels
 
-__all__ = ["centroids", "depths", "interior_points", "unit_steps", "waypoints"]
+__all__ = ["centroids", "depths", "interior_points", "least_depths", "unit_steps", "waypoints"]
 
 # A cell's interior is what lies at least this share of its greatest depth below its surface.
 INTERIOR_DEPTH = 0.7
@@ -35,6 +35,14 @@ def depths(cells: Labels) -> NDArray[np.float32]:
     depth = edt.edt(cells, black_border=False, parallel=1).reshape(cells.shape)
     # A cell that fills the volume has no surface there, hence no finite depth: all of it is interior.
     return np.where(np.isfinite(depth), depth, np.float32(max(cells.shape)))
+
+
+def least_depths(labels: Labels, depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mark voxels, shape S, to which unknown ones are as near as the surface: they may lie deeper than `depths` says."""
+    if not (labels == UNKNOWN).any():
+        return np.zeros(labels.shape, np.bool_)
+    from_unknown = edt.edt(labels != UNKNOWN, black_border=False, parallel=1).reshape(labels.shape)
+    return np.asarray((labels > 0) & (from_unknown <= depth))
 
 
 def interior_points(cells: Labels, count: int, depth: NDArray[np.float32]) -> NDArray[np.int64]:
