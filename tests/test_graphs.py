@@ -241,6 +241,18 @@ def test_fragments_of_two_tissues_are_never_one_cell_but_those_of_none_join_eith
     assert graphs.average_linkage(touching).tolist() == [0, 1, 1, 1, 1]
 
 
+def test_a_fragment_has_the_code_of_most_of_its_voxels_and_one_of_none_that_of_its_likeliest_neighbour():
+    fragments = np.array([[1, 1, 1, 2, 2, 3, 4, 4, 0]], np.int32)
+    classes = graphs.majority(fragments, np.array([[5, 5, 0, 0, 0, 0, 7, 7, 9]]))
+    assert classes.tolist() == [9, 5, 0, 0, 7]
+    pairs = np.array([[1, 2], [2, 3], [3, 4]])
+    graph = graphs.RegionGraph(4, pairs, np.array([0.6, 0.9, 0.7]), np.ones(3))
+    assert graphs.spread(graph, classes).tolist() == [9, 5, 5, 7, 7]  # from both sides at once
+    assert graphs.spread(graph, np.array([0, 0, 4, 0, 0])).tolist() == [0, 4, 4, 4, 4]
+    likelier = graphs.RegionGraph(3, np.array([[1, 2], [2, 3]]), np.array([0.8, 0.7]), np.ones(2))
+    assert graphs.spread(likelier, np.array([0, 1, 0, 2])).tolist() == [0, 1, 1, 2]
+
+
 # --------------------------------------------------------------------------------------------------- mutex watershed
 
 

@@ -18,7 +18,7 @@ from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, remove_small, sequential
 from mesophyll.representations.base import SPACING_UM, Representation, tunable
 from mesophyll.representations.fragments import fragments
-from mesophyll.representations.graphs import ends, majority
+from mesophyll.representations.graphs import ends
 from mesophyll.representations.merging import PARTITIONS, Evidence
 from mesophyll.representations.mutex import mutex_pieces, semantic_pieces
 from mesophyll.representations.smoothing import smoothed_within
@@ -223,12 +223,11 @@ class Affinities(Representation):
 
     def _merged(self, output_CS: NDArray[np.float32], tissue_S: NDArray[np.integer] | None) -> Labels:
         offsets, affinities = self.offsets(output_CS.ndim - 1), output_CS[1:]
-        short = len(offsets[0]) * 2  # the neighbours and the first of the long ways
-        parts = fragments(affinities[:short], offsets[:short], output_CS[0] > self.threshold, self.smoothing_vox)
-        classes = None if tissue_S is None else majority(parts, tissue_S)
-        return self._numbered(
-            PARTITIONS[self.decoder](Evidence(parts, affinities, offsets, self.strides, classes), self.oneness)[parts]
-        )
+        inside = output_CS[0] > self.threshold
+        short = slice(2 * inside.ndim)  # the neighbours and the first of the long ways
+        parts = fragments(affinities[short], offsets[short], inside, self.smoothing_vox, tissue_S)
+        evidence = Evidence(parts, affinities, offsets, self.strides, tissue_S)
+        return self._numbered(PARTITIONS[self.decoder](evidence, self.oneness)[parts])
 
     def _numbered(self, cells: Labels) -> Labels:
         return sequential(remove_small(cells, self.min_size_vox))

@@ -19,7 +19,11 @@ __all__ = ["fragments"]
 
 
 def fragments(
-    affinities_CS: NDArray[np.float32], offsets: Offsets, inside: NDArray[np.bool_], smoothing_vox: float
+    affinities_CS: NDArray[np.float32],
+    offsets: Offsets,
+    inside: NDArray[np.bool_],
+    smoothing_vox: float,
+    classes_S: NDArray[np.integer] | None = None,
 ) -> Labels:
     """Return fragments, shape S, numbered from 1; 0 outside.
 
@@ -36,12 +40,15 @@ def fragments(
         Where fragments may lie, shape S.
     smoothing_vox
         Standard deviation of a Gaussian that smooths the mean in which seeds are looked for: the larger, the fewer fragments.
+    classes_S
+        A code for each voxel, 0 or more: no seed lies in two of them. ``None``: all are one.
     """
     ndim = inside.ndim
     neighbours, ways = affinities_CS[:ndim], offsets[:ndim]
     near = _mean_of_both_ends(affinities_CS, offsets, inside)
     smooth = smoothed_within(near[None], inside, smoothing_vox)[0]
-    seeds = likely_pieces(peaks(smooth, neighbours) & inside, neighbours)
+    kinds = 1 if classes_S is None else 1 + classes_S.astype(np.int32)
+    seeds = likely_pieces(np.where(peaks(smooth, neighbours) & inside, kinds, 0), neighbours)
     edges = neighbours.copy()
     for edge, way in zip(edges, ways, strict=True):
         here, there = ends(inside.shape, way)

@@ -32,6 +32,7 @@ __all__ = [
     "majority",
     "multicut",
     "region_graph",
+    "spread",
 ]
 
 Offsets = Sequence[tuple[int, ...]]
@@ -113,12 +114,27 @@ def majority(fragments: Labels, codes: NDArray[np.integer]) -> NDArray[np.int64]
     return np.asarray(counts.reshape(-1, kinds).argmax(axis=1))
 
 
-def cannot_link(graph: RegionGraph, classes: NDArray[np.integer]) -> NDArray[np.bool_]:
+def spread(graph: RegionGraph, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return classes, a table by fragment, in which one of none (0) has that of its neighbours with which it is likeliest one.
+
+    So it goes on from neighbour to neighbour, a layer of fragments at a time.
+    """
+    spread, order = classes.copy(), np.argsort(graph.affinity)  # the likeliest comes last, and stays
+    one, other = graph.pairs[order].T
+    takes, gives = np.stack([one, other], axis=1).ravel(), np.stack([other, one], axis=1).ravel()
+    while True:
+        reached = (spread[takes] == 0) & (spread[gives] > 0)
+        if not reached.any():
+            return spread
+        spread[takes[reached]] = spread[gives[reached]]
+
+
+def cannot_link(graph: RegionGraph, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the pairs of two different classes, shape (E,); ``classes`` is a table by fragment, 0 where it has none.
 
     A cell lies in one tissue, so fragments of two tissues are never one cell.
     """
-    one, other = np.asarray(classes)[graph.pairs].T
+    one, other = classes[graph.pairs].T
     return np.asarray((one != other) & (one > 0) & (other > 0))
 
 
@@ -140,9 +156,11 @@ def average_linkage(
         Pairs that never are, nor what they are merged with, shape (E,), see `cannot_link`.
     """
     policy = bic.agglomeration.GaspClusterPolicy(linkage="mean")
-    merge = None if apart is None else ~apart
-    cells = policy.optimize(_graph(graph), graph.affinity - threshold, edge_sizes=graph.links, is_mergeable=merge)
-    return _table(cells)
+    weights = graph.affinity - threshold
+    if apart is None:
+        return _table(policy.optimize(_graph(graph), weights, edge_sizes=graph.links))
+    first = np.where(apart, -1, weights)  # what must not be comes before all that may be
+    return _table(policy.optimize(_graph(graph), first, edge_sizes=graph.links, is_mergeable=~apart))
 
 
 def multicut(graph: RegionGraph, threshold: float = 0.5, apart: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:

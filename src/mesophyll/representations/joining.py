@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
+from mesophyll.representations.pieces import as_volume
 
 __all__ = ["likely_pieces", "peaks"]
 
@@ -32,14 +33,14 @@ def peaks(height: NDArray[np.float32], affinities_CS: NDArray[np.float32]) -> ND
 
 
 def _volume(image: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(image).reshape((1,) * (3 - image.ndim) + image.shape)
+    return np.ascontiguousarray(image).reshape(as_volume(image.shape))
 
 
 def _joins(affinities_CS: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell of each voxel of a volume whether it is joined to the next one along Z, Y, X; the last one never is."""
-    spatial = affinities_CS.shape[1:]
-    joins = np.zeros((3, *(1,) * (3 - len(spatial)), *spatial), np.bool_)
-    joins[-len(spatial) :] = (affinities_CS > _EVEN).reshape(len(spatial), *joins.shape[1:])
+    ndim = len(affinities_CS)
+    joins = np.zeros((3, *as_volume(affinities_CS.shape[1:])), np.bool_)
+    joins[-ndim:] = (affinities_CS > _EVEN).reshape(ndim, *joins.shape[1:])
     joins[0, -1], joins[1, :, -1], joins[2, :, :, -1] = False, False, False
     return joins
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from mesophyll.representations.graphs import (
     cannot_link,
     distant_pairs,
     lifted_multicut,
+    majority,
     multicut,
     region_graph,
+    spread,
 )
 
 __all__ = ["PARTITIONS", "Evidence"]
@@ -37,39 +40,44 @@ class Evidence:
         Where each leads.
     strides
         Of the pairs of voxels that are farther apart than touching fragments, one in so many along each axis is looked at.
-    classes
-        A table by fragment: two of different classes are never one cell; 0 for none. ``None``: all may be one.
+    classes_S
+        A code for each voxel, 0 for none: what lies mostly in two different ones is never one cell. ``None``: all may be.
     """
 
     fragments: Labels
     affinities_CS: NDArray[np.float32]
     offsets: Offsets
     strides: int
-    classes: NDArray[np.int64] | None = None
+    classes_S: NDArray[np.integer] | None = None
+
+    @cached_property
+    def touching(self) -> RegionGraph:
+        """The pairs of fragments that share a face."""
+        return region_graph(self.fragments, self.affinities_CS, self.offsets)
+
+    @cached_property
+    def distant(self) -> RegionGraph:
+        """The pairs that only an offset leads from one to the other of."""
+        return distant_pairs(self.touching, self.fragments, self.affinities_CS, self.offsets, self.strides)
 
     def apart(self, graph: RegionGraph) -> NDArray[np.bool_] | None:
-        """Mark the pairs of a graph that are never one."""
-        return None if self.classes is None else cannot_link(graph, self.classes)
+        """Mark the pairs of a graph that are never one cell."""
+        if self.classes_S is None:
+            return None
+        return cannot_link(graph, spread(self.touching, majority(self.fragments, self.classes_S)))
 
 
 def _linkage(evidence: Evidence, oneness: float) -> NDArray[np.int32]:
-    graph = _touching(evidence)
-    return average_linkage(graph, oneness, evidence.apart(graph))
+    return average_linkage(evidence.touching, oneness, evidence.apart(evidence.touching))
 
 
 def _multicut(evidence: Evidence, oneness: float) -> NDArray[np.int32]:
-    graph = _touching(evidence)
-    return multicut(graph, oneness, evidence.apart(graph))
+    return multicut(evidence.touching, oneness, evidence.apart(evidence.touching))
 
 
 def _lifted(evidence: Evidence, oneness: float) -> NDArray[np.int32]:
-    near = _touching(evidence)
-    far = distant_pairs(near, evidence.fragments, evidence.affinities_CS, evidence.offsets, evidence.strides)
+    near, far = evidence.touching, evidence.distant
     return lifted_multicut(near, far, oneness, (evidence.apart(near), evidence.apart(far)))
-
-
-def _touching(evidence: Evidence) -> RegionGraph:
-    return region_graph(evidence.fragments, evidence.affinities_CS, evidence.offsets)
 
 
 PARTITIONS: Mapping[str, Callable[[Evidence, float], NDArray[np.int32]]] = {
