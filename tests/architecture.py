@@ -25,6 +25,7 @@ FLOORS: dict[str, set[str]] = {
         "scratch",
         "tiling",
         "sections",
+        "cuts",
     },
     "first": {
         "io",
@@ -37,8 +38,21 @@ FLOORS: dict[str, set[str]] = {
         "annotation",
         "densify",
     },
-    "second": {"device", "alignment", "image", "model", "patches", "view", "nursery", "cellpose"},
-    "third": {"plan", "lesson", "training", "inference", "mapping"},
+    "second": {
+        "device",
+        "cost",
+        "alignment",
+        "image",
+        "staging",
+        "model",
+        "patches",
+        "preparation",
+        "supply",
+        "view",
+        "nursery",
+        "cellpose",
+    },
+    "third": {"plan", "lesson", "training", "inference", "mapping", "tuning"},
     "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
@@ -53,21 +67,26 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "tiling": {"blocks"},
     "sections": {"blocks"},
+    "cuts": {"labels", "volume"},
     "traits": {"io"},
     "annotation": {"io"},
+    "staging": {"image"},
     "patches": {"image"},
     "cellpose": {"image", "model"},
     "model": {"alignment", "image"},
     "view": {"alignment", "image", "patches"},
-    "nursery": {"patches", "view"},
+    "preparation": {"patches"},
+    "supply": {"patches", "preparation"},
+    "nursery": {"patches", "preparation", "view"},
     "lesson": {"plan"},
     "training": {"plan", "lesson"},
     "mapping": {"inference"},
+    "tuning": {"inference"},
     "experiment": {"report"},
     "__main__": {"cli"},
 }
 
-TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference"}
+TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference", "cost"}
 """Rooms that may import torch, and what imports it."""
 
 BRINGS_TORCH = {"torch", "lightning", "safetensors"}

@@ -12,7 +12,7 @@ import tifffile
 from conftest import run
 from mesophyll import io
 from mesophyll.labels import UNKNOWN
-from mesophyll.patches import Shelf, Source, sample
+from mesophyll.patches import Source, sample
 from test_annotation import HAND
 from test_bad_input import refused
 
@@ -90,7 +90,7 @@ def test_patches_of_an_example_know_what_is_known_and_nothing_else(leaf: Path, p
     example = io.read_example(tmp_path / "out")
     image = Image(example.scans[0], 0.0, 255.0, None)
     source = Source("out", (image,), example.labels.data, tuple(slice(0, length) for length in example.labels.shape))
-    patch = sample(Shelf([source]).pick(0, np.random.default_rng(0)), (24, 24, 24), 4, np.random.default_rng(0))
+    patch = sample(source, (24, 24, 24), 4, np.random.default_rng(0))
     labels = patch.labels_S[patch.core]
     known = labels != UNKNOWN
     assert 0 < known.sum() <= 2 * 24 * 24  # one slice or two of 24

@@ -44,6 +44,7 @@ VERBS = [
     "densify",
     "train",
     "models",
+    "tune",
     "suggest",
     "validate",
     "experiment",

@@ -12,19 +12,21 @@ import pytest
 import torch
 
 from mesophyll import experiment, io, phantom
+from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.errors import FileError, SettingsError
 from mesophyll.experiment import finding, models
-from mesophyll.experiment.cuts import Cut, cuts, sections
 from mesophyll.experiment.figures import alike
 from mesophyll.experiment.judging import Truth, end_to_end
 from mesophyll.experiment.leaves import example
+from mesophyll.experiment.reading import build, read
 from mesophyll.experiment.shapes import shapes
-from mesophyll.experiment.table import Leaf, Run, Trial, build, read
+from mesophyll.experiment.table import Leaf, Run, Trial
 from mesophyll.labels import same_partition
 from mesophyll.model import load
 from mesophyll.network import CellposeNetwork
 from mesophyll.progress import silent
 from mesophyll.traits import measure
+from mesophyll.volume import Volume
 from test_cellpose import as_in_a_file
 
 PLAN = {
@@ -98,7 +100,7 @@ def test_what_leaks_is_marked_and_what_does_not_is_not(done):
     assert not leaks["overlap", "same leaf", "volume"]
     assert len(leaks) == 4 * 3
     assert numbers["left_out"] == ["published"]
-    assert [run.name for run in results.left_out] == ["published"]
+    assert results.left_out == ["published"]
 
 
 def test_progress_tells_the_run_and_the_whole(done):
@@ -114,11 +116,13 @@ def test_a_rerun_makes_nothing_again(done, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(models, "train", refuse)
-    monkeypatch.setattr(finding, "segment_volume", refuse)
+    monkeypatch.setattr(finding, "look", refuse)
     again = experiment.run(table, folder, device="cpu")
     for key, judged in results.judgements.items():
         assert again.judgements[key].scores == judged.scores
-        assert np.array_equal(again.judgements[key].fates.hits, judged.fates.hits)
+        for leaf, before in zip(again.judgements[key].leaves, judged.leaves, strict=True):
+            assert np.array_equal(leaf.hits, before.hits)
+        assert again.judgements[key].took == judged.took
 
 
 def test_what_is_missing_is_made_again_and_nothing_else(done, monkeypatch, tmp_path):
@@ -128,8 +132,8 @@ def test_what_is_missing_is_made_again_and_nothing_else(done, monkeypatch, tmp_p
     (copy / "labels" / "overlap" / "block.npz").unlink()
     (copy / "scores" / "overlap" / "same-leaf-volume.npz").unlink()
     sought = []
-    real = finding.segment_volume
-    monkeypatch.setattr(finding, "segment_volume", lambda *args, **named: sought.append(1) or real(*args, **named))
+    real = finding.look
+    monkeypatch.setattr(finding, "look", lambda *args, **named: sought.append(1) or real(*args, **named))
     again = experiment.run(table, copy, device="cpu")
     assert sought == [1]
     key = ("overlap", "same leaf", "volume")
@@ -160,7 +164,7 @@ def test_runs_of_weights_are_made_where_the_file_is_passed(tmp_path):
     assert not results.left_out
     made = load(tmp_path / "out" / "models" / "published")
     assert (made.network.ndim, made.spacing_um) == (2, 0.65)
-    assert results.judgements["published", "same leaf", "volume"].seconds > 0
+    assert results.judgements["published", "same leaf", "volume"].took.network.seconds > 0
 
 
 def test_scales_change_every_plan_and_tables_in_plans_are_merged():
@@ -234,7 +238,9 @@ def test_what_a_section_cuts_apart_are_cells_of_their_own():
     whole, apart = sections(arch, [Cut(0, 7), Cut(0, 2)])
     assert whole.max() == 1
     assert apart.max() == 2
-    assert Cut(1, 0).flat((1.0, 2.0, 3.0)) == (1.0, 3.0)
+    image = Cut(1, 2).flat(Volume(arch, (1.0, 2.0, 3.0), name="arch"))
+    assert (image.shape, image.spacing_um, image.name) == ((8, 8), (1.0, 3.0), "arch")
+    assert np.array_equal(image.read(), arch[:, 2])
 
 
 def test_pictures_end_to_end_share_no_number_and_unknown_stays():
@@ -317,6 +323,9 @@ ALONE = SMALL | {"runs": [RUN], "comparisons": []}
         (SMALL | {"trials": {"a": {"data": ["x"]}}}, r"unknown leaf 'x'"),
         (ALONE | {"runs": [RUN | {"scales": {"tinny": {}}}]}, r"unknown scale of 'first' 'tinny'.*did you mean 'tiny'"),
         (SMALL | {"shown": ["nobody"]}, r"unknown run 'nobody'"),
+        (SMALL | {"leaves": [{"seed": 1}]}, r"small, leaves = .*a table with a name"),
+        (SMALL | {"runs": ["first"]}, r"small, runs = 'first'.*a table of keys and values"),
+        (SMALL | {"learn": ["skan"]}, r"unknown leaf 'skan'.*did you mean 'scan'"),
         (SMALL | {"leaves": {"scan": {"part": [[3, 2], [0, 1], [0, 1]]}}}, r"part = .*first and a later last voxel"),
     ],
 )

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from mesophyll.labels import same_partition
 from mesophyll.representations import graphs
-from mesophyll.representations.mutex import mutex_pieces, semantic_pieces, smoothed_within
+from mesophyll.representations.mutex import mutex_pieces, semantic_pieces
+from mesophyll.representations.smoothing import smoothed_within
 
 SHAPES = [(9, 10), (5, 6, 4)]
 
@@ -72,8 +73,9 @@ def slow_graph(fragments, affinities, offsets, touching):
 def test_pairs_hold_the_mean_over_all_that_leads_from_one_to_the_other(shape, touching):
     fragments = blobs(shape, seed=1)
     affinities, offsets = noise(shape, seed=2)
-    build = graphs.region_graph if touching else graphs.distant_pairs
-    graph = build(fragments, affinities, offsets)
+    graph = graphs.region_graph(fragments, affinities, offsets)
+    if not touching:
+        graph = graphs.distant_pairs(graph, fragments, affinities, offsets)
     truth = slow_graph(fragments, affinities, offsets, touching)
     assert graph.count == fragments.max()
     assert len(truth) > 3
@@ -84,7 +86,8 @@ def test_pairs_hold_the_mean_over_all_that_leads_from_one_to_the_other(shape, to
 def test_a_graph_of_nothing_is_empty_and_its_partitions_are():
     nothing = np.zeros((6, 7), np.int32)
     affinities, offsets = noise(nothing.shape, seed=0)
-    graph, distant = (build(nothing, affinities, offsets) for build in (graphs.region_graph, graphs.distant_pairs))
+    graph = graphs.region_graph(nothing, affinities, offsets)
+    distant = graphs.distant_pairs(graph, nothing, affinities, offsets)
     assert graph.count == len(graph.pairs) == len(distant.pairs) == 0
     for table in (graphs.average_linkage(graph), graphs.multicut(graph), graphs.lifted_multicut(graph, distant)):
         assert table.tolist() == [0]
@@ -238,26 +241,19 @@ def test_fragments_of_two_tissues_are_never_one_cell_but_those_of_none_join_eith
     assert graphs.average_linkage(touching).tolist() == [0, 1, 1, 1, 1]
 
 
-# -------------------------------------------------------------------------------------------- flooding, mutex watershed
+def test_a_fragment_has_the_code_of_most_of_its_voxels_and_one_of_none_that_of_its_likeliest_neighbour():
+    fragments = np.array([[1, 1, 1, 2, 2, 3, 4, 4, 0]], np.int32)
+    classes = graphs.majority(fragments, np.array([[5, 5, 0, 0, 0, 0, 7, 7, 9]]))
+    assert classes.tolist() == [9, 5, 0, 0, 7]
+    pairs = np.array([[1, 2], [2, 3], [3, 4]])
+    graph = graphs.RegionGraph(4, pairs, np.array([0.6, 0.9, 0.7]), np.ones(3))
+    assert graphs.spread(graph, classes).tolist() == [9, 5, 5, 7, 7]  # from both sides at once
+    assert graphs.spread(graph, np.array([0, 0, 4, 0, 0])).tolist() == [0, 4, 4, 4, 4]
+    likelier = graphs.RegionGraph(3, np.array([[1, 2], [2, 3]]), np.array([0.8, 0.7]), np.ones(2))
+    assert graphs.spread(likelier, np.array([0, 1, 0, 2])).tolist() == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_flood_reaches_each_voxel_over_the_lowest_pass(shape):
-    """Each voxel is of a seed from which a way leads to it whose highest voxel is as low as that of any way."""
-    rng = np.random.default_rng(3)
-    height = rng.permutation(int(np.prod(shape))).reshape(shape).astype(np.float32)
-    inside = rng.random(shape) > 0.2
-    seeds = np.zeros(shape, np.int32)
-    seeds.flat[rng.choice(np.flatnonzero(inside), 4, replace=False)] = range(1, 5)
-    found = graphs.flood(height, seeds, inside)
-    assert np.array_equal(found[seeds > 0], seeds[seeds > 0])
-    for level in np.unique(height[inside]):
-        low, _ = ndimage.label(inside & (height <= level))
-        for pool in set(low[seeds > 0].tolist()) - {0}:  # what fills up before it runs over is its own seeds'
-            assert set(found[low == pool].tolist()) <= set(seeds[low == pool].tolist()) - {0}
-    everywhere, _ = ndimage.label(inside)
-    reached = np.isin(everywhere, np.unique(everywhere[seeds > 0]))
-    assert np.array_equal(found > 0, reached & inside)
+# --------------------------------------------------------------------------------------------------- mutex watershed
 
 
 def slow_mutex(affinities, offsets, inside, strides):
@@ -318,14 +314,19 @@ def test_the_mutex_watershed_lets_the_surest_pair_decide_first(shape, strides, s
     assert found.max() > 2
 
 
-def test_with_classes_what_is_surely_none_leaves_a_cell():
-    """A row of six: the left half is surely a cell, the right one surely none, and the join in the middle is less sure."""
-    affinities = np.array([np.full((3, 6), 0.9), np.full((3, 6), 0.9)], np.float32)
-    foreground = np.broadcast_to(np.array([1, 1, 0.96, 0.03, 0, 0], np.float32), (3, 6)).copy()
-    found = semantic_pieces(affinities, [(1, 0), (0, 1)], foreground, strides=1)
-    assert np.array_equal(found, np.repeat([[1, 1, 1, 0, 0, 0]], 3, axis=0))
-    torn = semantic_pieces(affinities, [(1, 0), (0, 1)], np.where(foreground == 1, 1, 0.45).astype(np.float32), 1)
-    assert (torn[:, :3] == 1).all()  # a voxel that may be none stays where its neighbours are surer that it is theirs
+def test_with_classes_a_voxel_that_may_be_none_stays_where_its_neighbours_are_surer_that_it_is_theirs():
+    """A row: the left half is surely a cell, the right end surely none; what lies between is decided by its neighbours."""
+    affinities = np.broadcast_to(np.array([0.9, 0.9, 0.9, 0.2, 0.9, 0.9], np.float32), (2, 3, 6)).copy()
+    foreground = np.broadcast_to(np.array([1, 1, 0.6, 0.4, 0.4, 0], np.float32), (3, 6)).copy()
+    everywhere = np.ones((3, 6), bool)
+    found = semantic_pieces(affinities, [(1, 0), (0, 1)], everywhere, 1, foreground)
+    assert np.array_equal(found, np.repeat([[1, 1, 1, 1, 0, 0]], 3, axis=0))
+    doubted = semantic_pieces(
+        affinities, [(1, 0), (0, 1)], everywhere, 1, np.where(foreground == 0.6, 0.05, foreground)
+    )
+    assert np.array_equal(doubted, np.repeat([[1, 1, 0, 0, 0, 0]], 3, axis=0))
+    outside = semantic_pieces(affinities, [(1, 0), (0, 1)], foreground > 0.5, 1, foreground)
+    assert np.array_equal(outside, np.repeat([[1, 1, 1, 0, 0, 0]], 3, axis=0))
 
 
 def test_smoothing_sees_nothing_of_what_lies_outside():

@@ -12,7 +12,19 @@ import torch
 import laws
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
-from mesophyll.representations import Affinities, Boundaries, Cellpose, Flows, Heads, Representation, Skeletons, Tissue
+from mesophyll.representations import (
+    Affinities,
+    Boundaries,
+    Cellpose,
+    Embeddings,
+    Flows,
+    Heads,
+    Representation,
+    Skeletons,
+    Tissue,
+    embeddings,
+)
+from mesophyll.representations.base import tunable
 
 METHODS = {
     "flows to the centre": Flows(target="centre", foreground_loss="mae"),
@@ -31,6 +43,10 @@ METHODS = {
     "centroids and membranes": Boundaries(variant="centroid"),
     "distances within contours": Boundaries(variant="distance"),
     "skeletons": Skeletons(),
+    "cosine embeddings": Embeddings(variant="cosine"),
+    "discriminative embeddings": Embeddings(variant="discriminative"),
+    "spatial embeddings": Embeddings(variant="spatial"),
+    "sparse embeddings": Embeddings(variant="sparse"),
     "tissue": Tissue(),
 }
 
@@ -118,117 +134,81 @@ class WritesToItsInput(Flows):
 
 
 @dataclass(frozen=True)
-class NegatedFlowToTheSkeleton(NegatedFlow):
-    target: str = "skeleton"
-
-
-@dataclass(frozen=True)
-class NothingParts(Flows):
-    target: str = "skeleton"
-    parting: float = 2.5
-
-
-@dataclass(frozen=True)
-class SkeletonTooFarForItsHalo(Flows):
-    target: str = "skeleton"
-    halo: int = 1
-
-
-@dataclass(frozen=True)
-class BoundaryOnBothSides(Boundaries):
-    """A cell's neighbours in the air are its boundary, too."""
+class EmbeddingAstray(Embeddings):
+    """Leads away from the point."""
 
     def encode(self, labels_S):
         target = super().encode(labels_S)
-        for axis in range(labels_S.ndim):
-            target[1] = np.maximum(target[1], np.roll(target[1], 1, axis))
+        return np.concatenate([target[:1], -target[1:]])
+
+
+@dataclass(frozen=True)
+class EmbeddingOfNumbers(Embeddings):
+    """Tells who shares a cell by the cell's number."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1:] += labels_S.astype(np.float32)
         return target
 
 
 @dataclass(frozen=True)
-class CentroidsBesideThemselves(Boundaries):
-    variant: str = "centroid"
-
-    def encode(self, labels_S):
-        target = super().encode(labels_S)
-        return np.concatenate([target[:2], np.roll(target[2:], 12, axis=-1)])
-
-
-@dataclass(frozen=True)
-class EveryCellIsDeep(Boundaries):
-    """Depth as a share of the greatest in the patch, which is other in a crop."""
-
-    variant: str = "distance"
-
-    def encode(self, labels_S):
-        target = super().encode(labels_S)
-        return np.concatenate([target[:2], target[2:] / max(target[2].max(), 0.1)])
-
-
-@dataclass(frozen=True)
-class BoundariesThatLearnTheUnknown(Boundaries):
+class EmbeddingOfTheUnknown(Embeddings):
     def loss(self, output_BCS, target_BCS, known_BS):
         return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
 
 
 @dataclass(frozen=True)
-class BoundariesWithoutThem(Boundaries):
-    """The foreground alone is learnt."""
+class EmbeddingNotLearnt(Embeddings):
+    """Only the foreground is."""
 
-    def loss(self, output_BCS, target_BCS, known_BS):
-        return super().loss(output_BCS, torch.cat([target_BCS[:, :1], 0 * target_BCS[:, 1:]], dim=1), known_BS)
+    variant: embeddings.Variant = "discriminative"
+    beta: float = 0.0
 
 
 @dataclass(frozen=True)
-class BoundariesAsLogits(Boundaries):
+class EmbeddingNotUpright(Embeddings):
+    variant: embeddings.Variant = "cosine"
+
     def activate(self, output_BCS):
-        return output_BCS
+        return torch.cat([torch.sigmoid(output_BCS[:, :1]), output_BCS[:, 1:]], dim=1)
 
 
 @dataclass(frozen=True)
-class BoundariesFromSections(Boundaries):
-    def forget(self, target_CS, sections_S):
-        return np.where(sections_S, np.float32(np.nan), target_CS)
-
-
-@dataclass(frozen=True)
-class BoundariesFlippedAcross(Boundaries):
-    def mirror(self, output_CS, axes):
-        return np.flip(output_CS, axes)
-
-
-@dataclass(frozen=True)
-class SkeletonOfTheFirst(Skeletons):
-    """One skeleton for all cells: nearness falls with the number of the cell."""
+class EmbeddingWithoutForeground(Embeddings):
+    """What is said outside is the width of nothing."""
 
     def encode(self, labels_S):
         target = super().encode(labels_S)
-        target[-1] /= np.maximum(labels_S, 1)
+        target[1:, labels_S == 0] = 1
         return target
 
 
 @dataclass(frozen=True)
-class SkeletonsOnlyFlipped(Skeletons):
+class EmbeddingTowardsCentroids(Embeddings):
+    """A ring and the cell within have the same."""
+
+    def encode(self, labels_S):
+        target, numbers = super().encode(labels_S), np.maximum(labels_S, 0)
+        for number in np.unique(numbers[numbers > 0]):
+            places = np.argwhere(numbers == number)
+            ways = (places.mean(axis=0) - places) / self.unit_vox
+            target[1 : 1 + labels_S.ndim, numbers == number] = ways.T
+        return target
+
+
+@dataclass(frozen=True)
+class EmbeddingOnlyFlipped(Embeddings):
     def mirror(self, output_CS, axes):
         return np.flip(output_CS, [1 + axis for axis in axes])
 
 
 @dataclass(frozen=True)
-class SkeletonsJoinAll(Skeletons):
-    oneness: float = -0.1
+class EmbeddingTornBySections(Embeddings):
+    """Forgets even that a cell is there."""
 
-
-@dataclass(frozen=True)
-class SkeletonsLearnTheirNaN(Skeletons):
-    def loss(self, output_BCS, target_BCS, known_BS):
-        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
-
-
-@dataclass(frozen=True)
-class SkeletonsWithinALayer(Skeletons):
-    """The halo that a skeleton needs is forgotten."""
-
-    halo: int = 1
+    def forget(self, target_CS, sections_S):
+        return np.where(sections_S, np.nan, target_CS).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -292,6 +272,17 @@ class AnyTissue(Tissue):
         return super().loss(output_BCS, torch.cat([target_BCS[:, :1], any_BCS], dim=1), known_BS)
 
 
+@dataclass(frozen=True)
+class EncodesByTheThreshold(Flows):
+    def encode(self, labels_S):
+        return super().encode(labels_S) * np.float32(self.threshold)
+
+
+@dataclass(frozen=True)
+class ValuesWithoutTheDefault(Flows):
+    passes: int = tunable(7, among=(6, 8))
+
+
 PLANTED = [
     (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
@@ -304,22 +295,15 @@ PLANTED = [
     (WritesToItsInput, laws.law_8_same_in_same_out_and_nothing_is_written_to),
     (LearnsFlowFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (FlowOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
-    (NegatedFlowToTheSkeleton, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
-    (NothingParts, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
-    (SkeletonTooFarForItsHalo, laws.law_3_the_halo_is_honest),
-    (CentroidsBesideThemselves, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
-    (EveryCellIsDeep, laws.law_3_the_halo_is_honest),
-    (BoundariesThatLearnTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
-    (BoundariesWithoutThem, laws.law_5_truth_costs_less_than_what_is_not_true),
-    (BoundariesAsLogits, laws.law_6_minimising_the_loss_returns_the_labels),
-    (BoundaryOnBothSides, laws.law_7_no_cells_in_no_cells_out),
-    (BoundariesFlippedAcross, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
-    (BoundariesFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
-    (SkeletonsJoinAll, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
-    (SkeletonOfTheFirst, laws.law_2_renaming_cells_changes_nothing),
-    (SkeletonsWithinALayer, laws.law_3_the_halo_is_honest),
-    (SkeletonsOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
-    (SkeletonsLearnTheirNaN, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (EmbeddingAstray, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (EmbeddingOfNumbers, laws.law_2_renaming_cells_changes_nothing),
+    (EmbeddingOfTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (EmbeddingNotLearnt, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (EmbeddingNotUpright, laws.law_6_minimising_the_loss_returns_the_labels),
+    (EmbeddingWithoutForeground, laws.law_7_no_cells_in_no_cells_out),
+    (EmbeddingTowardsCentroids, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
+    (EmbeddingOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (EmbeddingTornBySections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),
     (TissueSmoothed, laws.law_3_the_halo_is_honest),
@@ -329,6 +313,8 @@ PLANTED = [
     (TissueWithoutBackground, laws.law_7_no_cells_in_no_cells_out),
     (TissueBesideItself, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
     (TissueSwapped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (EncodesByTheThreshold, laws.law_14_decoding_alone_reads_what_can_be_tuned),
+    (ValuesWithoutTheDefault, laws.law_14_decoding_alone_reads_what_can_be_tuned),
 ]
 
 

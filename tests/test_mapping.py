@@ -15,14 +15,14 @@ from mesophyll import model as models
 from mesophyll.errors import FileError, LabelsError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment
 from mesophyll.io import Example
-from mesophyll.lesson import PatchStream
 from mesophyll.mapping import map_tissue, map_tissue_volume
 from mesophyll.model import Intensity, Model, choose, load, save
 from mesophyll.network import Network
 from mesophyll.network.base import Built
 from mesophyll.nursery import Leaves, specimen
-from mesophyll.patches import Shelf, sample
+from mesophyll.patches import sample
 from mesophyll.plan import TrainingPlan
+from mesophyll.preparation import Preparation
 from mesophyll.representations import Flows, Tissue
 from mesophyll.tissue_map import as_codes, as_labels
 from mesophyll.tissues import TISSUES, UNKNOWN_CODE
@@ -191,12 +191,10 @@ def test_a_model_of_tissues_learns_codes_and_a_section_does_not_cut_them_into_pi
 
 def test_unknown_tissue_is_unknown_to_the_loss():
     view = View(1.0, subject="tissue")
-    plan = TrainingPlan(patch=16, levels=2, batch=1, representation={"name": "tissue"})
-    shelf = Shelf([view.of(example(16, 16, 16))])
-    image, target, known = PatchStream(shelf, Tissue(), plan, 0, 1, vary=False).batch(0)
-    assert image.shape == (1, 1, 16, 16, 16)
-    assert known.logical_not().sum() == 5**3
-    assert torch.equal(target.sum(dim=1) == 1, known)
+    made = Preparation(Tissue(), 3, 16).prepare(view.of(example(16, 16, 16)), np.random.default_rng(0))
+    assert made.image_CS.shape == (1, 16, 16, 16)
+    assert (~made.known_S).sum() == 5**3
+    assert np.array_equal(made.target_CS.sum(axis=0) == 1, made.known_S)
 
 
 def test_a_leaf_that_is_grown_teaches_its_tissues():

@@ -52,9 +52,9 @@ def slow_nearness(cells):
         ways = []
         for step in itertools.product((-1, 0, 1), repeat=3):
             there = tuple(at + by for at, by in zip(here, step, strict=True))
-            if any(step) and all(0 <= at < n for at, n in zip(there, cells.shape, strict=True)):
-                if cells[there] == cells[here]:
-                    ways.append(((depth[there] - depth[here]) / np.linalg.norm(step), there))
+            within = all(0 <= at < n for at, n in zip(there, cells.shape, strict=True))
+            if any(step) and within and cells[there] == cells[here]:
+                ways.append(((depth[there] - depth[here]) / np.linalg.norm(step), there))
         steepest = max(slope for slope, _ in ways)
         if steepest < SLOPE:
             return depth[here]
@@ -66,7 +66,11 @@ def slow_nearness(cells):
     return near
 
 
-CELLS = {"crowd in 2D": volume(crowd(2, side=40)), "crowd in 3D": crowd(3, side=16), "arms": volume(CASES["lobed_cell"](2))}
+CELLS = {
+    "crowd in 2D": volume(crowd(2, side=40)),
+    "crowd in 3D": crowd(3, side=16),
+    "arms": volume(CASES["lobed_cell"](2)),
+}
 
 
 @pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mesophyll.errors import LabelsError
-from mesophyll.evaluation import difference, fates, match, mean_ap, pooled
+from mesophyll.evaluation import difference, fates, match, mean_ap, pooled, repeated_difference, repeated_mean_ap
 
 
 def row(count, size=10):
@@ -92,6 +92,26 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert 50 <= held <= 60
 
 
+def test_the_best_of_many_tries_needs_more_to_be_sure():
+    """Of 20 results that are as good as the first one, the best is above 0 at 95 % oftener than it should; not for 20 tries."""
+    rng = np.random.default_rng(0)
+    truth = row(80)
+    alone, among = 0, 0
+    for _ in range(20):
+        first, *others = (
+            fates(np.where(np.isin(truth, 1 + np.flatnonzero(rng.random(80) < 0.6)), truth, 0), truth)
+            for _ in range(21)
+        )
+        best = max(others, key=lambda one: one.hits.sum())
+        alone += difference(best, first).interval[0] > 0
+        among += difference(best, first, tries=20).interval[0] > 0
+    assert alone >= 4
+    assert among <= 2
+    wide, narrow = difference(best, first, tries=20), difference(best, first)
+    assert wide.mean_ap == narrow.mean_ap
+    assert wide.interval[0] < narrow.interval[0] < narrow.interval[1] < wide.interval[1]
+
+
 def test_leaves_are_pooled():
     truth = row(10)
     parts = [fates(spoilt(truth, lost=lost, extra=1), truth) for lost in (0, 4)]
@@ -109,3 +129,86 @@ def test_without_cells_and_predictions_all_is_right():
 def test_other_cells_are_no_pair():
     with pytest.raises(LabelsError, match=r"judged on 3 cells, the other on 2.*same true cells.*same truth"):
         difference(fates(row(3), row(3)), fates(row(2), row(2)))
+
+
+# --- trainings and leaves --------------------------------------------------------------------------------------------------
+
+
+def by_chance(rng, shares, cells=80):
+    """Return what trainings find: of each leaf, about that share of the cells."""
+    truth = row(cells)
+    return [
+        [
+            fates(np.where(np.isin(truth, 1 + np.flatnonzero(rng.random(cells) < share)), truth, 0), truth)
+            for share in training
+        ]
+        for training in shares
+    ]
+
+
+def test_one_training_on_one_leaf_is_a_result_as_any():
+    truth = row(40)
+    first, second = fates(spoilt(truth, lost=9, extra=3), truth), fates(spoilt(truth, halved=9), truth)
+    assert repeated_mean_ap([[first]]) == mean_ap(first)
+    assert repeated_difference([[first]], [[second]]) == difference(first, second)
+
+
+def test_the_score_is_the_mean_over_trainings_of_all_leaves_together():
+    truth = row(10)
+    parts = [fates(spoilt(truth, lost=lost, extra=1), truth) for lost in (0, 4, 2, 6)]
+    trainings = [parts[:2], parts[2:]]
+    expected = np.mean([mean_ap(pooled(training))[0] for training in trainings])
+    assert repeated_mean_ap(trainings)[0] == pytest.approx(expected)
+    among = np.arange(20) < 10  # the first leaf
+    assert repeated_mean_ap(trainings, among)[0] == pytest.approx((10 / 10 + 8 / 10) / 2)
+
+
+def test_leaves_and_trainings_that_differ_make_the_interval_wider():
+    rng = np.random.default_rng(0)
+    alike, leaves, seeds = ([[0.6] * 3] * 3, [[0.4, 0.6, 0.8]] * 3, [[0.4] * 3, [0.6] * 3, [0.8] * 3])
+    widths = []
+    for shares in (alike, leaves, seeds):
+        _, (low, high) = repeated_mean_ap(by_chance(rng, shares))
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]
+    assert widths[2] > 2 * widths[0]
+
+
+def test_what_is_hard_for_both_methods_does_not_blur_their_difference():
+    """Leaves that differ much, and trainings that do: the pair is still told apart, leaf by leaf and seed by seed."""
+    truth = row(80)
+    first, second = (
+        [[fates(spoilt(truth, lost=lost + more), truth) for lost in (10, 40)] for more in seeds]
+        for seeds in ((0, 10), (8, 18))
+    )
+    assert repeated_mean_ap(first)[1][0] < repeated_mean_ap(second)[1][1]
+    gain = repeated_difference(first, second)
+    assert gain.mean_ap == pytest.approx(8 / 80)
+    assert gain.certain
+
+
+def test_methods_that_were_taught_another_number_of_times_are_compared_too():
+    rng = np.random.default_rng(1)
+    three, one = by_chance(rng, [[0.9] * 2] * 3), by_chance(rng, [[0.4] * 2])
+    gain = repeated_difference(three, one)
+    assert gain.certain
+    assert gain.mean_ap == pytest.approx(repeated_mean_ap(three)[0] - repeated_mean_ap(one)[0])
+
+
+def test_the_layered_interval_holds_the_truth_where_that_of_cells_does_not():
+    """Two methods that are equally good, each taught three times, no training as good as the next."""
+    rng = np.random.default_rng(2)
+    layered, cells = 0, 0
+    for _ in range(30):
+        pair = [by_chance(rng, rng.normal(0.6, 0.1, (3, 1)) * np.ones((1, 3)), cells=40) for _ in range(2)]
+        layered += not repeated_difference(*pair).certain
+        cells += not difference(*(pooled(trainings[0]) for trainings in pair)).certain
+    assert cells <= 20
+    assert layered >= 26
+
+
+def test_trainings_judged_on_other_leaves_are_no_pair():
+    rng = np.random.default_rng(3)
+    two, three = by_chance(rng, [[0.5, 0.5]]), by_chance(rng, [[0.5, 0.5, 0.5]])
+    with pytest.raises(LabelsError, match=r"judged on 160 cells, the other on 240.*judge both on the same truth"):
+        repeated_difference(two, three)

@@ -13,7 +13,7 @@ from complaint import complaint
 from mesophyll.errors import LabelsError
 from mesophyll.labels import split_pieces
 from mesophyll.model import Image
-from mesophyll.patches import Augmentation, Patch, Source, augment, sample
+from mesophyll.patches import Augmentation, Patch, Source, move, regrey, sample
 from mesophyll.volume import Volume
 
 STILL = Augmentation(
@@ -36,6 +36,12 @@ def numbered(shape):
 
 def generator(seed=0):
     return np.random.default_rng(seed)
+
+
+def augment(patch, how, rng):
+    """All that may happen to a patch before it is learnt."""
+    moved = move(patch, how, rng)
+    return replace(moved, image_CS=regrey(moved.image_CS, moved.scans, how, rng))
 
 
 def same(first, second):

@@ -15,7 +15,7 @@ from mesophyll.model import Intensity
 from mesophyll.network import Network
 from mesophyll.patches import Augmentation
 from mesophyll.plan import TrainingPlan
-from mesophyll.representations import REPRESENTATIONS, Flows, from_table, to_table
+from mesophyll.representations import REPRESENTATIONS, Affinities, Flows, Heads, from_table, to_table
 from mesophyll.settings import from_dict, read_toml, to_dict
 
 PLAIN = [
@@ -40,15 +40,23 @@ CHANGED = [
     Intensity(0.1, 99.9, (-0.5, 1.5)),
     Network(2, 3, 7, "medium", 5),
     Flows(target="centre", foreground_loss="mae", halo=4),
+    Affinities(long_um=(2.0, 5.0), diagonal_um=(), decoder="mutex"),
+    Heads(parts=(Affinities(strides=3), Flows(passes=7)), decode_by="flows"),
+    TrainingPlan(representation={"name": "heads", "parts": [{"name": "flows"}, {"name": "affinities", "strides": 3}]}),
 ]
 
 
-def toml(table, place=""):
+def toml(table, head=""):
     """Write a table of plain values as TOML, by hand."""
-    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    lines = [f"[{place}]"] if place else []
-    lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-    inner = [toml(value, f"{place}.{key}".strip(".")) for key, value in table.items() if isinstance(value, dict)]
+    lines, inner, place = [head] if head else [], [], head.strip("[]")
+    for key, value in table.items():
+        name = f"{place}.{key}".strip(".")
+        if isinstance(value, dict):
+            inner.append(toml(value, f"[{name}]"))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            inner += [toml(each, f"[[{name}]]") for each in value]
+        else:
+            lines.append(f"{key} = {json.dumps(value)}")
     return "\n".join([*lines, *inner]) + "\n"
 
 

@@ -18,12 +18,14 @@ from complaint import complaint
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.io import Example
-from mesophyll.lesson import Lesson, PatchStream
+from mesophyll.lesson import Bench, Lesson, PatchStream
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import CellposeNetwork, Network
-from mesophyll.patches import Shelf, Source
+from mesophyll.patches import Augmentation, Source
 from mesophyll.plan import TrainingPlan
+from mesophyll.preparation import Preparation
 from mesophyll.representations import Cellpose, Flows, from_table
+from mesophyll.supply import Shelf
 from mesophyll.training import split, train
 from mesophyll.view import View
 from mesophyll.volume import Volume
@@ -358,11 +360,18 @@ def test_a_scan_too_short_to_be_parted_is_told():
 # ------------------------------------------------------------------------------------------------------ the row of patches
 
 
-def stream(start=0, stop=4, **changes):
+def bench(source, ndim=2, halo=8, augmentation=PLAN.augmentation, seed=0, workers=1):
+    return Bench(Shelf([source]), Preparation(Flows(halo=halo), ndim, 16, augmentation), seed, workers)
+
+
+def leaf_source():
     place = example(0)
     image = Image.of(place.scans[0], 1.0, Intensity())
-    source = Source("leaf", (image,), place.labels.data, tuple(slice(0, n) for n in image.shape))
-    return PatchStream(Shelf([source]), Flows(halo=8), replace(PLAN, **changes), start, stop)
+    return Source("leaf", (image,), place.labels.data, tuple(slice(0, n) for n in image.shape))
+
+
+def stream(start=0, stop=4, repeats=1, keep=False, **how):
+    return PatchStream(bench(leaf_source(), **how), PLAN.batch, start, stop, repeats, keep)
 
 
 def test_batches_are_those_of_their_numbers_however_they_are_made():
@@ -397,12 +406,57 @@ def test_a_batch_has_image_target_and_what_is_known():
     assert ((target[:, 0] == 0) | (target[:, 0] == 1)).all()
 
 
-def test_patches_to_judge_on_are_not_varied_and_are_no_patches_to_learn_from():
-    learnt = stream()
-    judged = replace(learnt, vary=False)
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_patches_that_are_shown_again_are_batches_of_their_numbers_too(count):
+    whole = list(stream(0, 40, repeats=4, workers=2))
+    late = list(stream(40 - count, 40, repeats=4))
+    for first, second in zip(whole[-count:], late, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_patch_is_prepared_once_and_shown_as_often_as_asked_differently_each_time():
+    made = stream(0, 400, repeats=4)
+    asked, prepare = [], made.bench.supply.prepare
+    spy = lambda number, *rest: (asked.append(number), prepare(number, *rest))[1]  # noqa: E731
+    object.__setattr__(made.bench.supply, "prepare", spy)
+    shown = np.array([made._patch(place) for place in range(400 * PLAN.batch)])
+    assert set(np.bincount(shown)[48:-48]) == {4}  # those of the beginning stand in for what was not there yet
+    images = [batch[0] for batch in made]
+    assert sorted(asked) == list(range(200))
+    assert len(made.bench._made) <= 3 * 16 + 4 * PLAN.batch
+    views = [images[place // PLAN.batch][place % PLAN.batch] for place in np.flatnonzero(shown == 60)]
+    assert len({view.numpy().tobytes() for view in views}) == 4
+
+
+def test_image_target_and_what_is_known_are_mirrored_together():
+    still = Augmentation(brightness=0, contrast=0, gamma=0, noise=0, blur=0, shading=0)
+    how = Preparation(Flows(halo=8), 2, 16, still)
+    labels = crowd(2, side=40)
+    labels[:9] = -1
+    image = Image(Volume((labels > 0).astype(np.float32), (1.0, 1.0), name="leaf"), 0.0, 1.0, None)
+    made = how.prepare(Source("leaf", (image,), labels, (slice(0, 40),) * 2), np.random.default_rng(3))
+    ways = set()
+    for seed in range(20):
+        shown = how.show(made, np.random.default_rng(seed))
+        assert np.array_equal(shown.image_CS[0] > 0.5, shown.target_CS[0] > 0.5)
+        step = shown.target_CS[1:]
+        inside = shown.target_CS[0] > 0
+        ends = np.indices(inside.shape)[:, inside] + np.round(step[:, inside])
+        near = np.clip(ends.astype(int), 0, 15)
+        assert inside[tuple(near)].mean() > 0.95  # the way still leads on within cells
+        ways.add(shown.image_CS.tobytes())
+    assert len(ways) == 4
+
+
+def test_patches_to_judge_on_are_not_varied_and_are_made_once():
+    learnt, judged = stream(), stream(augmentation=None, keep=True)
     assert not torch.equal(learnt.batch(0)[0], judged.batch(0)[0])
-    assert torch.equal(judged.batch(0)[0], replace(stream(seed=5), vary=False).batch(0)[0])
-    place = learnt.supply.sources[0].images[0].read((slice(None),) * 2)[0]
+    first, again = list(judged), list(judged)
+    assert all(
+        torch.equal(a, b) for one, other in zip(first, again, strict=True) for a, b in zip(one, other, strict=True)
+    )
+    assert len(judged.bench._made) == 4 * PLAN.batch
+    place = learnt.bench.supply.sources[0].images[0].read((slice(None),) * 2)[0]
     windows = np.lib.stride_tricks.sliding_window_view(place, (16, 16))
     assert (windows == judged.batch(0)[0][0, 0].numpy()).all(axis=(2, 3)).any()  # a piece of the scan, as it is
 
@@ -464,18 +518,15 @@ def sliced_example():
 def test_sections_for_a_model_of_images_are_cut_at_labelled_slices():
     source = View(1.0).of(sliced_example())
     assert source.slices == (0, (9, 20, 36))
-    plan = replace(PLAN, ndim=2, patch=16)
-    stream = PatchStream(Shelf([source]), Flows(halo=4), plan, 0, 6)
-    for _, target, known in stream:
+    for _, target, known in PatchStream(bench(source, halo=4), 2, 0, 6):
         assert known.float().mean() > 0.4  # but for turned corners
         assert torch.isfinite(target[known[:, None].expand_as(target)]).all()
 
 
 def test_a_volume_of_labelled_slices_teaches_where_cells_are_and_no_flow():
     source = View(1.0).of(sliced_example())
-    stream = PatchStream(Shelf([source]), Flows(halo=4), replace(PLAN, ndim=3, patch=16), 0, 6)
     seen = 0
-    for _, target, known in stream:
+    for _, target, known in PatchStream(bench(source, ndim=3, halo=4), 2, 0, 6):
         inside = known & (target[:, 0] == 1)
         seen += int(inside.sum())
         assert not torch.isfinite(target[:, 1][inside]).any()

@@ -19,7 +19,7 @@ from mesophyll.mapping import map_tissue
 from mesophyll.model import Model, load, save
 from mesophyll.network import Network
 from mesophyll.nursery import Leaves
-from mesophyll.patches import Augmentation, augment, sample
+from mesophyll.patches import Augmentation, move, regrey, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows, Tissue
 from mesophyll.training import train
@@ -115,11 +115,10 @@ def test_a_patch_varies_both_and_keeps_them_on_each_other(scans):
     source = View(0.65, scans=2).of(both(scans))
     rng = np.random.default_rng(0)
     same = replace(source, images=(replace(source.images[0], second=replace(source.images[0], second=None)),))
-    still = Augmentation(brightness=0, contrast=0, gamma=0, noise=0, blur=0, shading=0, turn=1.0)
-    patch = augment(sample(same, [16, 16, 16], 4, rng), still, rng)
+    patch = move(sample(same, [16, 16, 16], 4, rng), Augmentation(turn=1.0), rng)
     assert patch.image_CS.shape == (2, 24, 24, 24)
     np.testing.assert_allclose(patch.image_CS[0], patch.image_CS[1], atol=1e-5)  # turned alike
-    varied = augment(sample(same, [16, 16, 16], 4, rng), Augmentation(), rng).image_CS
+    varied = regrey(patch.image_CS, patch.scans, Augmentation(), rng)
     assert np.abs(varied[0] - varied[1]).mean() > 0.01  # and greyed each in its own way
 
 

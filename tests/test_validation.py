@@ -15,7 +15,7 @@ from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import fates, mean_recall
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
-from mesophyll.plan import TrainingPlan, tuning
+from mesophyll.plan import TrainingPlan, continuation
 from mesophyll.settings import read_table
 from mesophyll.validation import ValidationPlan, folds, validate
 from mesophyll.volume import Volume
@@ -160,8 +160,8 @@ def test_traced_cells_are_hidden_and_found_in_volumes(tmp_path):
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_tuning_starts_from_the_shipped_model(ndim):
-    plan = tuning(ndim)
+def test_what_is_taught_on_starts_from_the_shipped_model(ndim):
+    plan = continuation(ndim)
     assert plan.start == f"leaf-{ndim}d"
     assert plan.ndim == ndim
 

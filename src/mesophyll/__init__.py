@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mesophyll.report import write as write_report
     from mesophyll.training import TrainingPlan, train
     from mesophyll.traits import measure
+    from mesophyll.tuning import tune
     from mesophyll.volume import Volume
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "make_phantom",
     "train",
     "TrainingPlan",
+    "tune",
     "Model",
     "find_model",
     "write_report",
@@ -61,6 +63,7 @@ _ROOMS = {
     "make_phantom": "phantom:make",
     "train": "training",
     "TrainingPlan": "training",
+    "tune": "tuning",
     "Model": "model",
     "find_model": "model:find",
     "write_report": "report:write",

@@ -7,11 +7,9 @@ one at a time.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Protocol
@@ -28,20 +26,14 @@ from mesophyll.labels import Labels, Subject
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation, from_table, to_table
-from mesophyll.scratch import check_room, mapped
+from mesophyll.scratch import mapped
 from mesophyll.sections import Seen, slabs
+from mesophyll.staging import stage
 from mesophyll.stitching import agreements, merge, successors
 from mesophyll.tiling import tiles
-from mesophyll.volume import LazyArray, Resampled, Volume, check_spacing
+from mesophyll.volume import Resampled, Volume, check_spacing
 
-__all__ = ["SegmentationPlan", "at_scan", "decode", "predict", "segment", "segment_volume", "stage"]
-
-_STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
-
-_SCRATCH_BYTES = (
-    24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
-)
-_OUTPUT_BYTES = 2  # a voxel and channel
+__all__ = ["SegmentationPlan", "at_scan", "decode", "find_cells", "look", "predict", "segment", "segment_volume"]
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
@@ -176,17 +168,49 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
-    representation = from_table(to_table(model.representation) | plan.decoding)
-    channels = representation.channels(volume.ndim)
-    image = stage(model.prepare(volume, tissue, second), channels, scratch, progress)
-    labels = mapped(scratch / "labels.npy", image.shape, np.int32)
-    if model.network.ndim < volume.ndim and plan.volume_by == "slices":
-        _segment_slices(model, image, labels, scratch=scratch, plan=plan, progress=progress)
-    else:
-        outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
-        predict(model, image, outputs, plan=plan, progress=progress)
-        decode(representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    model = replace(model, representation=from_table(to_table(model.representation) | plan.decoding))
+    image = model.prepare(volume, tissue, second)
+    outputs = look(model, image, scratch=scratch, plan=plan, progress=progress)
+    labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)
     return at_scan(labels, volume, "cells")
+
+
+def look(
+    model: Model, image: Image, *, scratch: Path, plan: SegmentationPlan, progress: Progress = silent
+) -> NDArray[np.float16]:
+    """Return what the network says of an image, activated: shape (C, *S), in a file of the scratch folder.
+
+    `find_cells` reads it, as often as is wanted and with what settings one likes. Where a model of images goes through a
+    volume slice by slice, the channels are those of images.
+    """
+    slices = _by_slices(model, len(image.shape), plan)
+    channels = model.representation.channels(2 if slices else len(image.shape))
+    image = stage(image, channels, scratch, progress)
+    outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
+    if slices:
+        _predict_slices(model, image, outputs, plan=plan, progress=progress)
+    else:
+        predict(model, image, outputs, plan=plan, progress=progress)
+    return outputs
+
+
+def find_cells(
+    model: Model,
+    outputs: NDArray[np.float16],
+    *,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
+) -> Labels:
+    """Return the cells in what `look` returned: shape S, in a file of the scratch folder."""
+    labels = mapped(scratch / "labels.npy", outputs.shape[1:], np.int32)
+    read = _decode_slices if _by_slices(model, labels.ndim, plan) else decode
+    read(model.representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    return labels
+
+
+def _by_slices(model: Model, ndim: int, plan: SegmentationPlan) -> bool:
+    return model.network.ndim < ndim and plan.volume_by == "slices"
 
 
 def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
@@ -194,39 +218,6 @@ def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
     same = found.shape == scan.shape
     data = found if same else Resampled(found, scan.shape, labels=True)
     return replace(scan, data=data, name=f"{what} of {scan.name}")
-
-
-def stage(image: Image, channels: int, scratch: Path, progress: Progress) -> Image:
-    """Copy what lies in files into plain files, at the model's spacing, if there is room for that and all that follows.
-
-    What follows is as many ``channels`` of outputs, and the labels that are made of them.
-
-    Tiles overlap and cut across pages: a compressed page would be unpacked, and a fine scan averaged, again for each.
-    """
-    check_room(scratch, math.prod(image.shape) * (_SCRATCH_BYTES + channels * _OUTPUT_BYTES))
-    image = _staged(image, scratch / "scan.npy", progress)
-    if image.second is not None:
-        image = replace(image, second=_staged(image.second, scratch / "second.npy", progress))
-    if image.tissue is None:
-        return image
-    return replace(image, tissue=_copied(image.tissue, scratch / "tissue.npy", "reading the tissue map", progress))
-
-
-def _staged(image: Image, path: Path, progress: Progress) -> Image:
-    scan = _copied(image.volume.data, path, "reading the scan", progress)
-    return replace(image, volume=replace(image.volume, data=scan))
-
-
-def _copied(data: LazyArray, path: Path, task: str, progress: Progress) -> LazyArray:
-    if isinstance(data, np.ndarray):
-        return data
-    copy = mapped(path, data.shape, data.dtype)
-    source = data.source.shape if isinstance(data, Resampled) else data.shape
-    rows = max(_STAGED_VOXELS * data.shape[0] // math.prod(source), 1)
-    slabs = [slice(start, min(start + rows, data.shape[0])) for start in range(0, data.shape[0], rows)]
-    for slab in track(slabs, task, progress):
-        copy[slab] = data[(slab, *(slice(0, length) for length in data.shape[1:]))]
-    return copy
 
 
 def predict(
@@ -278,8 +269,7 @@ def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
     def see(image: Seen, outputs: NDArray[Any], progress: Progress = silent, /) -> None:
         for tile in track(list(tiles(image.shape, tiling, side, plan.overlap)), task, progress):
             seen = np.pad(image.read(tile.write), [(0, 0), *tile.margins])
-            activated = reduce(np.add, (look(seen, axes) for axes in mirrors))[(slice(None), *tile.inner)]
-            activated /= len(mirrors)
+            activated = _mean_of_told(look(seen, axes) for axes in mirrors)[(slice(None), *tile.inner)]
             for axis, ramp in enumerate(tile.ramps, start=1):
                 activated *= ramp.reshape([-1 if other == axis else 1 for other in range(activated.ndim)])
             outputs[(slice(None), *tile.write)] += activated.astype(outputs.dtype)
@@ -303,6 +293,27 @@ def _see_planes(
             see(section, said[index])
         place: tuple[Any, ...] = (channels, *slab.region)
         outputs[place] += (said / views[channels, None, None, None]).astype(np.float16)
+
+
+def _predict_slices(
+    model: Model, image: Image, outputs: NDArray[np.float16], *, plan: SegmentationPlan, progress: Progress
+) -> None:
+    """Add what a network of images says of each slice along Z."""
+    with _sight(model, plan) as see:
+        for slab in track(slabs(image.shape, 0), "going through slices", progress):
+            for index, section in slab.sections(image):
+                see(section, outputs[:, slab.region[0]][index])
+
+
+def _mean_of_told(looks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the mean of what is told: a mirror does not tell of pairs of voxels that lead out of it (NaN)."""
+    total = next(looks).copy()
+    count = np.ones(total.shape, np.float32)
+    for said in looks:
+        told = np.isfinite(said)
+        np.add(total, said, out=total, where=told)
+        count += told
+    return np.asarray(total / count)
 
 
 def _mirrors(ndim: int) -> list[tuple[int, ...]]:
@@ -347,24 +358,24 @@ def decode(
         labels[block.write] = numbers[np.load(_place(scratch, block), mmap_mode="r")[block.inner]]
 
 
-def _segment_slices(
-    model: Model, image: Image, labels: Labels, *, scratch: Path, plan: SegmentationPlan, progress: Progress
+def _decode_slices(
+    representation: Representation,
+    outputs: NDArray[np.float16],
+    labels: Labels,
+    *,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
 ) -> None:
     """Find the cells of each slice along Z on its own and write those that follow each other as one cell."""
-    method = from_table(to_table(model.representation) | plan.decoding)
     counts: list[int] = []
     pairs: list[tuple[int, int, NDArray[np.int64]]] = []
-    for slab in track(slabs(image.shape, 0), "going through slices", progress):
-        for _, section in slab.sections(image):
-            here = len(counts)
-            outputs = np.zeros((method.channels(2), *section.shape), np.float16)
-            with _sight(model, plan) as see:
-                see(section, outputs)
-            decode(method, outputs, labels[here], scratch=scratch, plan=plan)
-            counts.append(int(labels[here].max(initial=0)))
-            if here:
-                found = successors(labels[here - 1], labels[here], plan.slice_agreement)
-                pairs.append((here - 1, here, found))
+    for here in track(range(len(labels)), "finding cells", progress):
+        decode(representation, outputs[:, here], labels[here], scratch=scratch, plan=plan)
+        counts.append(int(labels[here].max(initial=0)))
+        if here:
+            found = successors(labels[here - 1], labels[here], plan.slice_agreement)
+            pairs.append((here - 1, here, found))
     for here, table in enumerate(merge(counts, pairs)):
         labels[here] = table[labels[here]]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from torch.utils.data import DataLoader, IterableDataset
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
 from mesophyll.network import Built
-from mesophyll.patches import Source, Supply, augment, sample
+from mesophyll.patches import Augmentation
 from mesophyll.plan import TrainingPlan
+from mesophyll.preparation import Preparation, Prepared
 from mesophyll.progress import Progress
 from mesophyll.representations import Representation
+from mesophyll.supply import Supply
 
 __all__ = ["Lesson", "PatchStream", "fit"]
 
@@ -40,61 +43,85 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 _VALIDATION_SEED = 1_000_003  # its patches share no generator with those that are learnt
 _WARM_UP = 0.05  # of all steps
 _LOOK_AHEAD = 3  # batches that are made while a step runs
+_LAG = 16  # patches that are shown for the first time before one is shown again
+
+
+class Bench:
+    """Prepared patches by their number: each made once, ahead of its need, and kept while it is still to be shown."""
+
+    def __init__(self, supply: Supply, how: Preparation, seed: int, workers: int) -> None:
+        self.supply, self.how, self.seed, self.workers = supply, how, seed, workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="bench")
+        self._made: dict[int, Future[Prepared]] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, number: int) -> Future[Prepared]:
+        """Have a patch prepared, if it is not yet."""
+        with self._lock:
+            if number not in self._made:
+                rng = np.random.default_rng([self.seed, number])
+                self._made[number] = self._pool.submit(self.supply.prepare, number, rng, self.how)
+            return self._made[number]
+
+    def forget(self, before: int) -> None:
+        """Let go of the patches below a number."""
+        with self._lock:
+            self._made = {number: made for number, made in self._made.items() if number >= before}
 
 
 @dataclass(frozen=True)
 class PatchStream(IterableDataset[Batch]):
-    """Batches number ``start`` to ``stop`` of the endless row that a plan's seed defines."""
+    """Batches number ``start`` to ``stop`` of the endless row that a plan's seed defines.
 
-    supply: Supply
-    representation: Representation
-    plan: TrainingPlan
+    Every ``repeats`` places of the row, a patch is shown for the first time; the places between show patches of some while ago
+    once more, so that no batch is of one patch. ``keep``: the row is short and is looked at again and again.
+    """
+
+    bench: Bench
+    batch_size: int
     start: int
     stop: int
-    vary: bool = True
+    repeats: int = 1
+    keep: bool = False
 
     def __iter__(self) -> Iterator[Batch]:
-        # Threads, not processes: NumPy, SciPy and the compiled loops let go of the interpreter, and nothing is pickled.
-        with ThreadPoolExecutor(self.plan.workers) as pool:
-            ahead = deque(
-                pool.submit(self.batch, number)
-                for number in range(self.start, min(self.start + _LOOK_AHEAD, self.stop))
-            )
-            for number in range(self.start + len(ahead), self.stop + len(ahead)):
-                batch = ahead.popleft().result()
-                if number < self.stop:
-                    ahead.append(pool.submit(self.batch, number))
-                yield batch
+        # Threads, not processes: what they call lets go of the interpreter, and nothing is pickled.
+        reach = max(_LOOK_AHEAD, -(-2 * self.bench.workers * self.repeats // self.batch_size))
+        row: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(_LOOK_AHEAD) as pool:
+            for number in range(self.start, self.stop):
+                for coming in range(number, min(number + reach, self.stop)):
+                    self._ask(coming)
+                row.append(pool.submit(self.batch, number))
+                if len(row) == _LOOK_AHEAD:
+                    yield row.popleft().result()
+                    self._forget(number + 1 - len(row))
+            while row:
+                yield row.popleft().result()
 
     def batch(self, number: int) -> Batch:
         """Return one batch; the same for the same number."""
-        patches = [self._patch(number * self.plan.batch + place) for place in range(self.plan.batch)]
-        image, target, known = (np.stack(parts) for parts in zip(*patches, strict=True))
-        return torch.from_numpy(image), torch.from_numpy(target), torch.from_numpy(known)
+        shown = [
+            self.bench.how.show(made.result(), np.random.default_rng([self.bench.seed, place, 1]))
+            for place, made in self._ask(number)
+        ]
+        parts = zip(*((one.image_CS, one.target_CS, one.known_S) for one in shown), strict=True)
+        image, target, known = (torch.from_numpy(np.stack(part)) for part in parts)
+        return image, target, known
 
-    def _patch(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([self.plan.seed if self.vary else _VALIDATION_SEED, number])
-        source = self.supply.pick(number, rng)
-        patch = sample(source, _sides(source, self.plan, rng), self.representation.halo, rng)
-        if self.vary:
-            patch = augment(patch, self.plan.augmentation, rng)
-        core: tuple[Any, ...] = (..., *patch.core)
-        target = self.representation.encode(patch.labels_S)
-        if patch.sections_S.any():
-            target = self.representation.forget(target, patch.sections_S)
-        target = target[core]
-        return np.ascontiguousarray(patch.image_CS[core]), np.ascontiguousarray(target), patch.labels_S[core] >= 0
+    def _ask(self, number: int) -> list[tuple[int, Future[Prepared]]]:
+        """Have the patches of a batch prepared; return their places in the row, and what is made."""
+        places = range(number * self.batch_size, (number + 1) * self.batch_size)
+        return [(place, self.bench.ask(self._patch(place))) for place in places]
 
+    def _patch(self, place: int) -> int:
+        turn, view = divmod(place, self.repeats)
+        return (turn - view * _LAG) % (turn + 1)  # at the beginning, there is no such while ago
 
-def _sides(source: Source, plan: TrainingPlan, rng: np.random.Generator) -> list[int]:
-    """A cube of the volume; for a 2D model, a square of an image or of a section of a volume.
-
-    It lies across any axis, or where only slices are labelled, across theirs.
-    """
-    ndim = len(source.within)
-    axes = range(ndim) if source.slices is None else [source.slices[0]]
-    across = axes[int(rng.integers(len(axes)))] if ndim > plan.ndim else -1
-    return [1 if axis == across else plan.patch for axis in range(ndim)]
+    def _forget(self, number: int) -> None:
+        """Let go of what no batch from ``number`` on shows."""
+        if not self.keep:
+            self.bench.forget(number * self.batch_size // self.repeats - (self.repeats - 1) * _LAG)
 
 
 class Lesson(lightning.LightningModule):
@@ -112,7 +139,12 @@ class Lesson(lightning.LightningModule):
         # oneDNN and cuDNN are faster when channels lie innermost.
         layout = torch.channels_last_3d if plan.ndim == 3 else torch.channels_last
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
-        self.representation, self.plan, self.learn, self.judge = representation, plan, learn, judge
+        self.representation, self.plan = representation, plan
+        self.learn = Bench(learn, self._preparation(plan.augmentation), plan.seed, plan.workers)
+        self.judge = Bench(judge, self._preparation(None), _VALIDATION_SEED, plan.workers)
+
+    def _preparation(self, augmentation: Augmentation | None) -> Preparation:
+        return Preparation(self.representation, self.plan.ndim, self.plan.patch, augmentation)
 
     def train(self, mode: bool = True) -> Lesson:  # noqa: FBT001, FBT002 - the signature is torch's
         """Switch to learning, or to judging.
@@ -129,18 +161,15 @@ class Lesson(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the batches of the epoch that comes."""
-        start = self.current_epoch * self.plan.steps * self.plan.accumulate
-        stream = PatchStream(
-            self.learn, self.representation, self.plan, start, start + self.plan.steps * self.plan.accumulate
-        )
-        return DataLoader(stream, batch_size=None)
+        plan = self.plan
+        start = self.current_epoch * plan.steps * plan.accumulate
+        stop = start + plan.steps * plan.accumulate
+        return DataLoader(PatchStream(self.learn, plan.batch, start, stop, plan.repeats), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the same few batches every time."""
         batches = -(-self.plan.validation_patches // self.plan.batch)
-        return DataLoader(
-            PatchStream(self.judge, self.representation, self.plan, 0, batches, vary=False), batch_size=None
-        )
+        return DataLoader(PatchStream(self.judge, self.plan.batch, 0, batches, keep=True), batch_size=None)
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Return the loss of one batch."""

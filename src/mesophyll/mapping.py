@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import grid
 from mesophyll.device import Device
-from mesophyll.inference import SegmentationPlan, at_scan, predict, stage
+from mesophyll.inference import SegmentationPlan, at_scan, look
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
@@ -78,12 +78,9 @@ def map_tissue_volume(
     Of the plan, what speaks of tiles, of the size of blocks and of the device is followed. A model of images looks at the
     sections of a volume across all three axes, and the mean of what it says of a voxel counts.
     """
-    plan = plan or SegmentationPlan()
+    plan = replace(plan or SegmentationPlan(), volume_by="planes")
     model = choose(model, "tissue", volume.ndim)
-    channels = model.representation.channels(volume.ndim)
-    image = stage(model.prepare(volume, second=second), channels, scratch, progress)
-    outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
-    predict(model, image, outputs, plan=plan, progress=progress)
+    outputs = look(model, model.prepare(volume, second=second), scratch=scratch, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
     return at_scan(codes, volume, "tissue")
 

@@ -19,7 +19,7 @@ import torch
 from mesophyll.alignment import check_aligned
 from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, VolumeError
 from mesophyll.image import Image, Intensity
-from mesophyll.io import replacing
+from mesophyll.io import Example, replacing
 from mesophyll.labels import Subject
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
@@ -27,7 +27,19 @@ from mesophyll.settings import from_dict, to_dict
 from mesophyll.tissues import TISSUE_CHANNELS, TissueInput
 from mesophyll.volume import Spacing, Volume, check_spacing
 
-__all__ = ["DEFAULT_MODELS", "Image", "Intensity", "Model", "choose", "find", "load", "make_folder", "save", "shipped"]
+__all__ = [
+    "DEFAULT_MODELS",
+    "Image",
+    "Intensity",
+    "Model",
+    "choose",
+    "find",
+    "load",
+    "make_folder",
+    "rounded",
+    "save",
+    "shipped",
+]
 
 DEFAULT_MODELS: dict[Subject, dict[int, str]] = {
     "cells": {2: "leaf-2d", 3: "leaf-3d"},
@@ -90,6 +102,11 @@ class Model:
         """What the module was made from."""
         return self.module.network
 
+    @property
+    def learnt_from(self) -> tuple[str, ...]:
+        """The names of what taught it, and of what taught the model that it was taught on from, as far as its card says."""
+        return tuple(self.card.get("data", ())) + tuple(self.card.get("start", {}).get("data", ()))
+
     def prepare(self, volume: Volume, tissue: Volume | None = None, second: Volume | None = None) -> Image:
         """Return the scan as the network reads it, lazily; an error that says why where it does not suit.
 
@@ -108,6 +125,11 @@ class Model:
             )
         image = image if second is None else image.with_second(check_aligned(volume, second), self.intensity)
         return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
+
+    def beside(self, example: Example) -> dict[str, Volume | None]:
+        """Return what `prepare` takes of an example beside its first scan, in so far as the model reads it."""
+        second = example.scans[1] if self.scans == 2 and len(example.scans) == 2 else None
+        return {"tissue": None if self.tissue == "none" else example.tissue, "second": second}
 
     def _check_tissue(self, tissue: Volume | None) -> None:
         if (tissue is not None) != (self.tissue != "none"):
@@ -179,6 +201,11 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
 def _half(value: torch.Tensor) -> torch.Tensor:
     fits = value.is_floating_point() and bool(torch.isfinite(value.half()).all())
     return value.half() if fits else value
+
+
+def rounded(model: Model) -> bool:
+    """Tell whether half precision holds all weights as they are: so do those of a model that was read from such a file."""
+    return all(torch.equal(_half(value).to(value.dtype), value) for value in model.module.state_dict().values())
 
 
 def make_folder(folder: Path) -> None:

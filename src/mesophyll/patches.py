@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from mesophyll.labels import UNKNOWN, Labels, Subject, check, seen_in_section, s
 from mesophyll.tissue_map import as_labels
 from mesophyll.volume import LazyArray
 
-__all__ = ["Augmentation", "InTurn", "Patch", "Shelf", "Source", "Supply", "augment", "sample"]
+__all__ = ["Augmentation", "Patch", "Source", "move", "regrey", "sample"]
 
 _DRAWS = 8  # a patch in which little is labelled teaches little and is drawn anew, so often at most
 _WELL_KNOWN = 0.5  # of a patch's voxels; it is not drawn anew
@@ -65,50 +65,6 @@ class Source:
         if self.subject == "tissue":
             return as_labels(np.asarray(self.labels[region]), f"the tissue map of {self.name}")
         return check(self.labels[region], f"the labelling of {self.name}")
-
-
-class Supply(Protocol):
-    """Where patches come from."""
-
-    @property
-    def names(self) -> list[str]:
-        """What logs and model cards call it."""
-
-    def pick(self, number: int, rng: np.random.Generator) -> Source:
-        """Return the scan from which patch ``number`` is cut; the same for the same number and generator."""
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """Scans that are there, all equally likely."""
-
-    sources: Sequence[Source]
-
-    @property
-    def names(self) -> list[str]:
-        """The scans' names."""
-        return [source.name for source in self.sources]
-
-    def pick(self, _: int, rng: np.random.Generator) -> Source:
-        """Draw a scan."""
-        return self.sources[int(rng.integers(len(self.sources)))]
-
-
-@dataclass(frozen=True)
-class InTurn:
-    """Several supplies, one patch from each in turn."""
-
-    supplies: Sequence[Supply]
-
-    @property
-    def names(self) -> list[str]:
-        """All their names."""
-        return [name for supply in self.supplies for name in supply.names]
-
-    def pick(self, number: int, rng: np.random.Generator) -> Source:
-        """Ask the supply whose turn it is."""
-        turn, which = divmod(number, len(self.supplies))
-        return self.supplies[which].pick(turn, rng)
 
 
 @dataclass(frozen=True)
@@ -249,14 +205,20 @@ def _read_padded(read: Any, region: Region, shape: tuple[int, ...], **padding: A
     return np.pad(found, [(0, 0)] * (found.ndim - len(widths)) + widths, **({"mode": "constant"} | padding))
 
 
-def augment(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
-    """Vary a patch; the one passed is not changed."""
+def move(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
+    """Mirror, turn and zoom a patch; the one passed is not changed."""
     if how.mirror:
         patch = _mirror(patch, rng)
-    if rng.random() < how.turn:
-        patch = _turn(patch, how.zoom, rng)
-    regreyed = [_regrey(patch.image_CS[place : place + 1], how, rng) for place in range(patch.scans)]
-    return replace(patch, image_CS=np.concatenate([*regreyed, patch.image_CS[patch.scans :]]))
+    return _turn(patch, how.zoom, rng) if rng.random() < how.turn else patch
+
+
+def regrey(
+    image_CS: NDArray[np.float32], scans: int, how: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Vary the grey values of the first ``scans`` channels, each on its own; the image passed is not changed."""
+    return np.concatenate(
+        [*(_regrey(image_CS[place : place + 1], how, rng) for place in range(scans)), image_CS[scans:]]
+    )
 
 
 def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:

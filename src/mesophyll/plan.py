@@ -14,7 +14,7 @@ from mesophyll.patches import Augmentation
 from mesophyll.representations.base import SPACING_UM
 from mesophyll.tissues import TissueInput
 
-__all__ = ["TrainingPlan", "tuning"]
+__all__ = ["TrainingPlan", "continuation"]
 
 _ABOVE_0 = (
     "levels",
@@ -23,6 +23,7 @@ _ABOVE_0 = (
     "epochs",
     "steps",
     "validation_patches",
+    "repeats",
     "workers",
     "spacing_um",
     "rate",
@@ -84,8 +85,10 @@ class TrainingPlan:
         improved for 10 epochs, as in the report.
     patience
         Stop when validation has not improved for so many epochs.
+    repeats
+        How often a prepared patch is learnt from, each time mirrored anew and in other greys, with others between.
     workers
-        Threads that prepare patches.
+        Threads that prepare patches; from 2 on, leaves are grown and their patches prepared by as many processes.
     seed
         Of everything random.
     """
@@ -114,6 +117,7 @@ class TrainingPlan:
     weight_decay: float = 1e-4
     schedule: Literal["cosine", "plateau"] = "cosine"
     patience: int = 25
+    repeats: int = 1
     workers: int = 1
     seed: int = 0
 
@@ -139,7 +143,7 @@ class TrainingPlan:
             )
 
 
-def tuning(ndim: Literal[2, 3]) -> TrainingPlan:
+def continuation(ndim: Literal[2, 3]) -> TrainingPlan:
     """Return how a shipped model is taught on with a user's own labels: in less than 20 minutes on two cores."""
     piece: dict[str, Any] = {"patch": 128, "batch": 8} if ndim == 2 else {"patch": 64, "batch": 2}
     start = DEFAULT_MODELS["cells"][ndim]

@@ -18,12 +18,13 @@ from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
-from mesophyll.nursery import JUDGE_SEED, Nursery, specimen
-from mesophyll.patches import InTurn, Shelf, Source, Supply
+from mesophyll.nursery import Nurseries, Nursery, specimens
+from mesophyll.patches import Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
+from mesophyll.supply import InTurn, Shelf, Supply
 from mesophyll.tissues import TISSUE_CHANNELS
 from mesophyll.view import View
 from mesophyll.volume import Volume
@@ -81,6 +82,7 @@ def train(
         "version": __version__,
         "plan": to_dict(plan),
         "data": learn.names,
+        **({} if known is None else {"start": {"name": known.name, "data": list(known.learnt_from)}}),
         "validation": {"data": judge.names, "loss": loss},
         "seconds": round(time.monotonic() - start),
     }
@@ -100,7 +102,8 @@ def train(
 
 
 def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:
-    """Return a representation of which no channel speaks of two voxels that no patch holds both of."""
+    """Return a representation that is made for so many axes, of which no channel speaks of two voxels that no patch holds."""
+    representation.check_axes(plan.ndim)
     for name, side in (("patch", plan.patch - 1), ("halo", representation.halo)):
         if representation.reach > side:
             raise SettingsError(
@@ -123,16 +126,20 @@ def _view(plan: TrainingPlan, representation: Representation) -> View:
 
 def _supplies(examples: Sequence[Example], plan: TrainingPlan, view: View) -> tuple[Supply, Supply]:
     """Return what is learnt from and what is judged by: scans, leaves that are grown, or both in turn."""
-    kinds, leaves = plan.leaves.kinds, plan.leaves
-    if kinds and not examples:
-        return Nursery(leaves, view), Shelf([specimen(kind, JUDGE_SEED, leaves, view) for kind in kinds])
+    leaves = plan.leaves
+    if leaves.kinds and not examples:
+        return _nursery(plan, view), Shelf(specimens(leaves, view, plan.workers))
     room = Room(HELD_BYTES)
     for example in examples:
         _check_axes(example, plan)
     scans, held = split([view.of(example, room.hold) for example in examples], plan)
-    if not kinds:
+    if not leaves.kinds:
         return Shelf(scans), Shelf(held)
-    return InTurn([Shelf(scans), Nursery(leaves, view)]), Shelf(held)
+    return InTurn([Shelf(scans), _nursery(plan, view)]), Shelf(held)
+
+
+def _nursery(plan: TrainingPlan, view: View) -> Supply:
+    return Nursery(plan.leaves, view) if plan.workers == 1 else Nurseries(plan.leaves, view, plan.workers)
 
 
 def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:

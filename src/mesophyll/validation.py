@@ -10,23 +10,24 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import edt
 import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import evaluation
+from mesophyll.cuts import Cut, labelled, sections
 from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import Fates, mean_ap, mean_recall, pooled
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.io import Example, replacing
-from mesophyll.labels import UNKNOWN, Labels, check, known_layers, labelled_slices, split_pieces
+from mesophyll.labels import UNKNOWN, Labels, check
 from mesophyll.model import ABOUT, Model, load
 from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, named, silent
 from mesophyll.training import train
-from mesophyll.volume import Spacing, Volume
+from mesophyll.volume import Spacing
 
 __all__ = ["Fold", "Validation", "ValidationPlan", "folds", "validate"]
 
@@ -135,8 +136,9 @@ def folds(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list[Fol
 
 
 def _by_slices(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list[Fold]:
-    axis, places = _slices(labels)
-    _check_enough("labelled slices", len(places), plan)
+    where = _slices(labels)
+    _check_enough("labelled slices", len(where), plan)
+    axis, places = where[0].axis, [cut.place for cut in where]
     guard = int(plan.guard_um / spacing_um[axis])
     parts = []
     for hidden in np.array_split(places, plan.folds):
@@ -147,9 +149,9 @@ def _by_slices(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> lis
     return parts
 
 
-def _slices(labels: Labels) -> tuple[int, tuple[int, ...]]:
-    found = labelled_slices(known_layers(labels.shape, lambda region: labels[region])) if labels.ndim == 3 else None
-    if found is None:
+def _slices(labels: Labels) -> list[Cut]:
+    found = labelled(labels)
+    if not found:
         raise LabelsError(
             "the labels are not those of single slices",
             "labelled slices of a volume lie between others that are not labelled (-1)",
@@ -239,44 +241,26 @@ class _Look:
     scratch: Path
     progress: Progress
 
-    def __call__(self, scan: Volume, tissue: Volume | None) -> Labels:
-        codes = None if self.model.tissue == "none" else tissue
+    def __call__(self, example: Example) -> Labels:
+        beside = self.model.beside(example)
         with TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as scratch:
             found = segment_volume(
-                scan, self.model, tissue=codes, scratch=Path(scratch), plan=self.plan, progress=self.progress
+                example.scans[0], self.model, **beside, scratch=Path(scratch), plan=self.plan, progress=self.progress
             )
             return np.array(found.read())
 
 
 def _judge_slices(look: _Look, example: Example, labels: Labels, fold: Fold) -> Fates:
     """Judge hidden slices as pictures of their own: what a slice cuts into pieces are cells of their own there."""
-    axis, _ = _slices(labels)
-    scan = example.scans[0]
+    axis = _slices(labels)[0].axis
+    where = [Cut(axis, place) for place in fold.hidden]
     flat = look.model.network.ndim == 2
-    whole = None if flat and scan.ndim == 3 else look(scan, example.tissue)
-    parts = []
-    for place in fold.hidden:
-        found = _picture(look, example, axis, place) if whole is None else _slice(whole, axis, place)
-        parts.append(evaluation.fates(found, _slice(labels, axis, place)))
-    return pooled(parts)
-
-
-def _slice(labels: Labels, axis: int, place: int) -> Labels:
-    return split_pieces(np.ascontiguousarray(np.moveaxis(labels, axis, 0)[place]))
-
-
-def _picture(look: _Look, example: Example, axis: int, place: int) -> Labels:
-    def flat(volume: Volume) -> Volume:
-        spacing_um = tuple(step for other, step in enumerate(volume.known_spacing_um) if other != axis)
-        region: tuple[Any, ...] = (slice(None),) * axis + (slice(place, place + 1),)
-        picture = np.asarray(volume.data[region]).squeeze(axis)
-        return replace(volume, data=picture, spacing_um=spacing_um, origin_um=(0.0,) * len(spacing_um))
-
-    return look(flat(example.scans[0]), None if example.tissue is None else flat(example.tissue))
+    found = [look(example.section(cut)) for cut in where] if flat else sections(look(example), where)
+    return pooled([evaluation.fates(one, true) for one, true in zip(found, sections(labels, where), strict=True)])
 
 
 def _judge_cells(look: _Look, example: Example, labels: Labels, fold: Fold) -> Fates:
     """Judge hidden cells: whatever else was found beside them says nothing, for nobody labelled it."""
-    found = look(example.scans[0], example.tissue)
+    found = look(example)
     hidden: NDArray[np.int32] = np.where(np.isin(labels, fold.hidden), labels, 0).astype(np.int32)
     return evaluation.fates(found, hidden)

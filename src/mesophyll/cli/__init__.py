@@ -20,6 +20,7 @@ from mesophyll.cli import (
     segmenting,
     suggesting,
     teaching,
+    tuning,
     validating,
 )
 
@@ -65,6 +66,7 @@ for room in (
     annotating,
     densifying,
     teaching,
+    tuning,
     suggesting,
     validating,
     experimenting,

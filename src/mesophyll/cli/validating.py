@@ -53,14 +53,14 @@ def validate(  # noqa: PLR0913, PLR0917 - the options of a verb
     """Hide some labels, learn from the rest, judge on what was hidden; in turn, so that every label is judged."""
     from mesophyll.inference import SegmentationPlan
     from mesophyll.io import read_example
-    from mesophyll.plan import TrainingPlan, tuning
+    from mesophyll.plan import TrainingPlan, continuation
     from mesophyll.settings import read_toml
     from mesophyll.validation import ValidationPlan
     from mesophyll.validation import validate as run
 
     wanted = {"by": by, "folds": folds, "guard_um": guard}
     hidden = ValidationPlan(**{name: value for name, value in wanted.items() if value is not None})  # type: ignore[arg-type]
-    how = tuning(2 if hidden.by == "slices" else 3) if plan is None else read_toml(TrainingPlan, plan)
+    how = continuation(2 if hidden.by == "slices" else 3) if plan is None else read_toml(TrainingPlan, plan)
     given: dict[str, Any] = {} if device is None else {"segmentation": SegmentationPlan(device=device)}
     with bars() as progress:
         found = run(read_example(data), out, how, hidden, progress=progress, **given)

@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 from mesophyll.evaluation.base import THRESHOLDS, Overlaps, compare
 from mesophyll.evaluation.fates import Fates, trace
 from mesophyll.evaluation.intervals import ap_intervals
+from mesophyll.evaluation.layers import Trainings
 from mesophyll.evaluation.matching import Found, matches, report_map
-from mesophyll.evaluation.paired import Difference, difference, mean_ap, mean_recall, pooled
+from mesophyll.evaluation.paired import (
+    Difference,
+    difference,
+    mean_ap,
+    mean_recall,
+    pooled,
+    repeated_difference,
+    repeated_mean_ap,
+)
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
 from mesophyll.evaluation.scores import Counts, Scores
 from mesophyll.evaluation.tissue import TissueScores, compare_tissue
@@ -29,6 +38,7 @@ __all__ = [
     "Fates",
     "Scores",
     "TissueScores",
+    "Trainings",
     "compare",
     "compare_tissue",
     "difference",
@@ -38,6 +48,8 @@ __all__ = [
     "mean_ap",
     "mean_recall",
     "pooled",
+    "repeated_difference",
+    "repeated_mean_ap",
 ]
 
 

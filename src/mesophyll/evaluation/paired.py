@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation.fates import Fates
-from mesophyll.evaluation.intervals import DRAWS, QUANTILES, SEED, Interval
+from mesophyll.evaluation.intervals import SEED, Interval
+from mesophyll.evaluation.layers import Mask, Trainings, ends, of_all, of_draws, times_drawn
 
-__all__ = ["Difference", "difference", "mean_ap", "mean_recall", "pooled"]
-
-Mask = NDArray[np.bool_]
+__all__ = ["Difference", "difference", "mean_ap", "mean_recall", "pooled", "repeated_difference", "repeated_mean_ap"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def pooled(parts: Sequence[Fates]) -> Fates:
 
 
 def mean_ap(fates: Fates, among: Mask | None = None) -> tuple[float, Interval]:
-    """Return the mean AP over IoU 0.1 to 0.9 and its 95 % interval.
+    """Return the mean AP over IoU 0.1 to 0.9 and its 95 % interval, over cells.
 
     Parameters
     ----------
@@ -69,12 +67,20 @@ def mean_ap(fates: Fates, among: Mask | None = None) -> tuple[float, Interval]:
         Shape (n,): the cells that count. A prediction that is alone counts with the cell that it shares most voxels with;
         one that shares none counts where all cells do.
     """
-    kept, wrong, nowhere = _units(fates, among)
-    whole = np.ones((1, len(kept)), np.int64)
-    draws = _draws(len(kept))
-    return float(_mean_ap(whole, kept, wrong, np.array([nowhere]))[0]), _ends(
-        _mean_ap(draws, kept, wrong, _poisson(nowhere, 0))
-    )
+    return repeated_mean_ap([[fates]], among)
+
+
+def repeated_mean_ap(trainings: Trainings, among: Mask | None = None) -> tuple[float, Interval]:
+    """Return the mean AP of a method, mean over its trainings, and its 95 % interval, over trainings, leaves and cells.
+
+    Parameters
+    ----------
+    trainings
+        What became of the cells: by training, then by leaf.
+    among
+        As in `mean_ap`, of all leaves one after the other.
+    """
+    return of_all(trainings, among), ends(of_draws([trainings], among)[0])
 
 
 def mean_recall(fates: Fates) -> tuple[float, Interval]:
@@ -83,65 +89,49 @@ def mean_recall(fates: Fates) -> tuple[float, Interval]:
     For cells that are not all that there are: a prediction beside them may well be right.
     """
     found = fates.hits.mean(axis=1) if len(fates.cells) else np.ones(1)
-    return float(found.mean()), _ends(_draws(len(found)) @ found / len(found))
+    return float(found.mean()), ends(times_drawn(len(found), np.random.default_rng(SEED)) @ found / len(found))
 
 
-def difference(first: Fates, second: Fates, among: Mask | None = None) -> Difference:
+def difference(first: Fates, second: Fates, among: Mask | None = None, *, tries: int = 1) -> Difference:
     """Return by how much the first result's mean AP is above the second's, with the 95 % interval of a paired bootstrap.
 
     A draw takes true cells with replacement, each with all predictions that belong to it in either result. Predictions
     that lie outside all cells belong to none; their numbers are drawn for each result by itself (Poisson).
+
+    Parameters
+    ----------
+    first, second
+        What became of the same true cells.
+    among
+        As in `mean_ap`.
+    tries
+        How many differences are looked at, to pick one: the best of many is above 0 by chance more often than one alone. The
+        intervals are so much wider that 95 % of the time all of them hold at once (Bonferroni).
 
     Raises
     ------
     LabelsError
         Where the two were not judged on the same true cells.
     """
-    if not np.array_equal(first.cells, second.cells):
-        raise LabelsError(
-            f"one result is judged on {len(first.cells)} cells, the other on {len(second.cells)}, or on others",
-            "a pair is judged on the same true cells",
-            "judge both on the same truth",
-        )
-    draws = _draws(int(len(first.cells) if among is None else among.sum()))
-    values, point = [], []
-    for place, fates in enumerate((first, second)):
-        kept, wrong, nowhere = _units(fates, among)
-        point.append(_mean_ap(np.ones((1, len(kept)), np.int64), kept, wrong, np.array([nowhere]))[0])
-        values.append(_mean_ap(draws, kept, wrong, _poisson(nowhere, place)))
-    return Difference(float(point[0] - point[1]), _ends(values[0] - values[1]))
+    return repeated_difference([[first]], [[second]], among, tries=tries)
 
 
-def _units(fates: Fates, among: Mask | None) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Return hits and TP + FP + FN of each cell that counts, and how many predictions belong to no cell."""
-    extra = np.bincount(fates.alone, minlength=len(fates.cells) + 1)
-    claims = fates.claims + extra[:-1, None]
-    if among is None:
-        return fates.hits, claims, int(extra[-1])
-    return fates.hits[among], claims[among], 0
+def repeated_difference(
+    first: Trainings, second: Trainings, among: Mask | None = None, *, tries: int = 1
+) -> Difference:
+    """Return by how much a method's mean AP is above another's; the interval is over trainings and leaves as well as cells.
 
-
-def _draws(units: int) -> NDArray[np.int64]:
-    """Return how often each unit is drawn, shape (draws, units); the seed is fixed, so the same cells give the same."""
-    if not units:
-        return np.zeros((DRAWS, 0), np.int64)
-    return np.random.default_rng(SEED).multinomial(units, np.full(units, 1 / units), size=DRAWS)
-
-
-def _poisson(nowhere: int, stream: int) -> NDArray[np.int64]:
-    return np.random.default_rng([SEED, stream]).poisson(nowhere, DRAWS)
-
-
-def _mean_ap(
-    draws: NDArray[np.int64], hits: NDArray[np.int64], claims: NDArray[np.int64], nowhere: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the mean AP of each draw; where there is neither cell nor prediction it is 1."""
-    times = draws.astype(np.float64)  # a product of floats is a fast one
-    found, all_of_them = times @ hits.astype(np.float64), times @ claims.astype(np.float64) + nowhere[:, None]
-    ap = np.divide(found, all_of_them, out=np.ones_like(found), where=all_of_them > 0)
-    return np.asarray(ap.mean(axis=1))
-
-
-def _ends(values: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(values, QUANTILES)
-    return float(low), float(high)
+    Leaves and cells are drawn for both alike. So are trainings where there are as many of both, the first of each together.
+    """
+    expected = [leaf.cells for leaf in first[0]]
+    for training in (*first, *second):
+        cells = [leaf.cells for leaf in training]
+        if len(cells) != len(expected) or not all(map(np.array_equal, cells, expected)):
+            counts = [sum(map(len, each)) for each in (expected, cells)]
+            raise LabelsError(
+                f"one result is judged on {counts[0]} cells, the other on {counts[1]}, or on others",
+                "a pair is judged on the same true cells",
+                "judge both on the same truth",
+            )
+    values = of_draws([first, second], among)
+    return Difference(of_all(first, among) - of_all(second, among), ends(values[0] - values[1], tries))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from mesophyll.device import Device
 from mesophyll.errors import SettingsError
-from mesophyll.experiment.judging import Judgement, Key, Truth, judgement
+from mesophyll.experiment.judging import Judgement, Key, Place, Truth, judgement
 from mesophyll.experiment.page import write_page
+from mesophyll.experiment.reading import read, shipped
 from mesophyll.experiment.results import Results, summary, write_numbers
 from mesophyll.experiment.setting import Setting
-from mesophyll.experiment.table import Mode, Table, read, shipped
-from mesophyll.progress import Progress, silent
+from mesophyll.experiment.table import Table
+from mesophyll.progress import Progress, silent, track
 from mesophyll.settings import unknown
 
 __all__ = ["NUMBERS", "PAGE", "Results", "Table", "read", "run", "shipped", "summary"]
@@ -83,16 +84,10 @@ def _scale(table: Table, wanted: str | None) -> str:
 
 
 def _judgements(setting: Setting) -> dict[Key, Judgement]:
-    keys: list[Key] = [
-        (run.name, name, mode)
-        for run in setting.runs
-        for name, trial in setting.table.trials.items()
-        for mode in trial.modes
-    ]
-    truths: dict[tuple[str, Mode], Truth] = {}
-    found = {}
-    for done, key in enumerate(keys):
-        setting.progress(setting.table.name, done, len(keys))
-        found[key] = judgement(setting, key, truths)
-    setting.progress(setting.table.name, len(keys), len(keys))
+    places = [(name, mode) for name, trial in setting.table.trials.items() for mode in trial.modes]
+    wanted = [(run, place) for run in setting.runs for place in places]
+    truths: dict[Place, Truth] = {}
+    found: dict[Key, Judgement] = {}
+    for run, place in track(wanted, setting.table.name, setting.progress):
+        found[run.title, *place] = judgement(setting, run, place, truths)
     return found

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesophyll import evaluation
-from mesophyll.experiment.cuts import sections
 from mesophyll.experiment.finding import cuts_of, found
 from mesophyll.experiment.results import Results
-from mesophyll.labels import Labels, check
+from mesophyll.labels import Labels
 from mesophyll.report.slices import picture
 
 __all__ = ["Strip", "strips"]
@@ -37,18 +36,18 @@ def strips(results: Results, trial: str, count: int) -> list[Strip]:
     setting = results.setting
     name = setting.table.trials[trial].data[0]
     leaf, where = setting.leaf(name), cuts_of(setting, name)
-    truth = sections(check(leaf.labels.read()), where)
-    made = [run for run in results.runs if run.name in setting.table.shown]
+    made = [runs[0] for name, runs in results.methods.items() if name in setting.table.shown]
     drawn = []
     for place in _in_turn([cut.axis for cut in where])[:count]:
         cut = where[place]
-        grey, spacing_um = cut.of(leaf.scans[0].read()), cut.flat(leaf.labels.known_spacing_um)
+        seen = leaf.section(cut)
+        grey, truth, spacing_um = seen.scans[0].read(), seen.labels.read(), seen.labels.known_spacing_um
         shown = [("Scan", picture(grey, None, spacing_um, "The scan"))]
-        shown.append((f"Truth, {_count(truth[place])}", picture(grey, truth[place], spacing_um, "The true cells")))
+        shown.append((f"Truth, {_count(truth)}", picture(grey, truth, spacing_um, "The true cells")))
         for run in made:
             labels = found(setting, run, name).sections[place]
-            svg = picture(grey, alike(labels, truth[place]), spacing_um, f"Cells found by {run.name}")
-            shown.append((f"{run.name}, {_count(labels)}", svg))
+            svg = picture(grey, alike(labels, truth), spacing_um, f"Cells found by {run.title}")
+            shown.append((f"{run.title}, {_count(labels)}", svg))
         drawn.append(Strip(f"{name}, {'ZYX'[cut.axis]} = {cut.place}", shown))
     return drawn
 

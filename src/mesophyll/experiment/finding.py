@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from mesophyll.experiment.cuts import Cut, cuts, sections
+from mesophyll.cost import Cost, counted
+from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.experiment.models import model
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.table import Mode, Run
-from mesophyll.inference import SegmentationPlan, segment_volume
+from mesophyll.inference import at_scan, find_cells, look
 from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels
 from mesophyll.model import Model
-from mesophyll.settings import from_dict
-from mesophyll.volume import Volume
+from mesophyll.settings import from_dict, to_dict
 
-__all__ = ["Found", "cuts_of", "found"]
+__all__ = ["Found", "Took", "cuts_of", "found"]
+
+
+@dataclass(frozen=True)
+class Took:
+    """What it took to find cells.
+
+    Parameters
+    ----------
+    network, decoding
+        To look at the scan, which is read meanwhile; to make cells of what was said, blocks stitched.
+    """
+
+    network: Cost = field(default_factory=Cost)
+    decoding: Cost = field(default_factory=Cost)
+
+    def __add__(self, other: Took) -> Took:
+        """Return what both took, one after the other."""
+        return Took(self.network + other.network, self.decoding + other.decoding)
+
+    @property
+    def whole(self) -> Cost:
+        """Both steps together."""
+        return self.network + self.decoding
 
 
 @dataclass(frozen=True)
@@ -36,13 +58,17 @@ class Found:
         Labels of the whole; None where nothing is judged on it.
     sections
         Labels of each of `cuts_of` the leaf.
-    seconds
+    took
         What each took. Sections of a volume take what the volume took.
     """
 
     volume: Labels | None
     sections: list[Labels]
-    seconds: dict[Mode, float]
+    took: dict[Mode, Took]
+
+    def of(self, mode: Mode) -> list[Labels]:
+        """Return what is judged: pictures, or one volume."""
+        return self.sections if mode == "sections" else [self.volume] if self.volume is not None else []
 
 
 def cuts_of(setting: Setting, name: str) -> list[Cut]:
@@ -64,38 +90,30 @@ def _find(setting: Setting, run: Run, name: str) -> Found:
     chosen, leaf, where = model(setting, run), setting.leaf(name), cuts_of(setting, name)
     wanted = {mode for trial in setting.table.trials.values() if name in trial.data for mode in trial.modes}
     if chosen.network.ndim == 3:
-        volume, seconds = _segment(setting, run, chosen, leaf)
-        return Found(volume, sections(volume, where), {"volume": seconds, "sections": seconds})
-    flat = [_segment(setting, run, chosen, _section(leaf, cut)) for cut in where]
-    took: dict[Mode, float] = {"sections": sum(seconds for _, seconds in flat)}
+        volume, took = _segment(setting, run, chosen, leaf)
+        return Found(volume, sections(volume, where), {"volume": took, "sections": took})
+    flat = [_segment(setting, run, chosen, leaf.section(cut)) for cut in where]
+    spent: dict[Mode, Took] = {"sections": sum((took for _, took in flat), Took())}
     parts = [labels for labels, _ in flat]
     if "volume" not in wanted:
-        return Found(None, parts, took)
-    volume, seconds = _segment(setting, run, chosen, leaf)
-    return Found(volume, parts, {**took, "volume": seconds})
+        return Found(None, parts, spent)
+    volume, took = _segment(setting, run, chosen, leaf)
+    return Found(volume, parts, {**spent, "volume": took})
 
 
-def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[Labels, float]:
-    """Return the labels of a scan, and the seconds that they took."""
-    plan = replace(from_dict(SegmentationPlan, run.segmentation), device=setting.device)
-    tissue = None if chosen.tissue == "none" else leaf.tissue
-    start = time.monotonic()
-    with TemporaryDirectory(dir=setting.folder, ignore_cleanup_errors=True) as scratch:
-        labels = segment_volume(
-            leaf.scans[0], chosen, tissue=tissue, scratch=Path(scratch), plan=plan, progress=setting.of_run(run)
-        )
-        return np.array(labels.read()), time.monotonic() - start
-
-
-def _section(leaf: Example, cut: Cut) -> Example:
-    """Return what a section shows of a leaf."""
-
-    def flat(volume: Volume) -> Volume:
-        spacing_um = cut.flat(volume.known_spacing_um)
-        return replace(volume, data=cut.of(volume.read()), spacing_um=spacing_um, origin_um=(0.0, 0.0))
-
-    tissue = None if leaf.tissue is None else flat(leaf.tissue)
-    return Example(leaf.name, tuple(map(flat, leaf.scans)), flat(leaf.labels), tissue)
+def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[Labels, Took]:
+    """Return the labels of a scan, and what they took."""
+    scan = leaf.scans[0]
+    how: dict[str, Any] = {"plan": setting.segmentation(run), "progress": setting.of_run(run)}
+    with TemporaryDirectory(dir=setting.folder, ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        with counted() as network:
+            image = chosen.prepare(scan, **chosen.beside(leaf))
+            outputs = look(chosen, image, scratch=scratch, **how)
+        with counted() as decoding:
+            labels = np.array(at_scan(find_cells(chosen, outputs, scratch=scratch, **how), scan, "cells").read())
+        del outputs  # its file lies in the scratch folder
+    return labels, Took(network, decoding)
 
 
 def _write(path: Path, what: Found) -> None:
@@ -103,13 +121,16 @@ def _write(path: Path, what: Found) -> None:
     if what.volume is not None:
         arrays["volume"] = what.volume
     with replacing(path) as partial:
-        np.savez_compressed(partial, **arrays, seconds=np.array(json.dumps(what.seconds)))
+        np.savez_compressed(
+            partial, **arrays, took=np.array(json.dumps({mode: to_dict(took) for mode, took in what.took.items()}))
+        )
 
 
 def _read(path: Path) -> Found:
     with np.load(path) as file:
         flat = [file[f"section-{place}"] for place in range(_count(file.files))]
-        return Found(file.get("volume"), flat, json.loads(str(file["seconds"])))
+        took = {mode: from_dict(Took, told) for mode, told in json.loads(str(file["took"])).items()}
+        return Found(file.get("volume"), flat, took)
 
 
 def _count(names: Sequence[str]) -> int:

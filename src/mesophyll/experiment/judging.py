@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,27 @@ from numpy.typing import NDArray
 
 from mesophyll import evaluation
 from mesophyll.evaluation import Fates
-from mesophyll.experiment.cuts import sections
-from mesophyll.experiment.finding import cuts_of, found
+from mesophyll.experiment.finding import Took, cuts_of, found
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.shapes import shapes
-from mesophyll.experiment.table import Mode
+from mesophyll.experiment.table import Mode, Run
 from mesophyll.io import replacing
 from mesophyll.labels import Labels, check
+from mesophyll.settings import from_dict, to_dict
 from mesophyll.traits import measure
 from mesophyll.volume import Spacing
 
-__all__ = ["Judgement", "Key", "Truth", "judgement"]
+__all__ = ["Judgement", "Key", "Place", "Truth", "judgement"]
 
 
 Part = tuple[Labels, NDArray[Any] | None, Spacing]
 """Labels, tissue map and spacing of a picture or a volume."""
 
+Place = tuple[str, Mode]
+"""A trial by its name, and a mode: what a column of a table stands for."""
+
 Key = tuple[str, str, Mode]
-"""A run, a trial and a mode, by their names."""
+"""A run by its title, a trial by its name, and a mode."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +79,19 @@ class Judgement:
     ----------
     scores
         Of all cells, as `mesophyll.evaluation.Scores.to_dict` says them.
-    fates
-        What became of each true cell.
+    leaves
+        What became of the true cells of each leaf.
     tissue, shape
-        Of each true cell.
-    seconds
-        What the run took for it.
+        Of each true cell, leaf after leaf.
+    took
+        What finding took, of all leaves together.
     """
 
     scores: Mapping[str, Any]
-    fates: Fates
+    leaves: tuple[Fates, ...]
     tissue: NDArray[np.str_]
     shape: NDArray[np.str_]
-    seconds: float
+    took: Took
 
     def groups(self) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         """Yield by what, which, and which cells: every tissue and every shape."""
@@ -97,46 +100,46 @@ class Judgement:
                 yield by, str(word), words == word
 
 
-def judgement(setting: Setting, key: Key, truths: dict[tuple[str, Mode], Truth]) -> Judgement:
+def judgement(setting: Setting, run: Run, place: Place, truths: dict[Place, Truth]) -> Judgement:
     """Return how a run did, from its file where it was judged before; ``truths`` keeps what later ones need again."""
-    name, trial, mode = key
-    run = setting.table.run(name)
+    trial, mode = place
     path = setting.folder / "scores" / run.slug / f"{trial.replace(' ', '-')}-{mode}.npz"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        if (trial, mode) not in truths:
-            truths[trial, mode] = Truth.of(list(_true_parts(setting, trial, mode)))
-        _write(path, _judge(setting, key, truths[trial, mode]))
+        if place not in truths:
+            truths[place] = Truth.of(list(_true_parts(setting, place)))
+        _write(path, _judge(setting, run, place, truths[place]))
     return _read(path)
 
 
-def _judge(setting: Setting, key: Key, truth: Truth) -> Judgement:
-    name, trial, mode = key
-    results = [found(setting, setting.table.run(name), leaf) for leaf in setting.table.trials[trial].data]
-    parts = [part for one in results for part in (one.sections if mode == "sections" else [one.volume])]
-    labels = end_to_end([part for part in parts if part is not None])
-    scores = evaluation.match(labels, truth.labels).to_dict()
-    fates = evaluation.fates(labels, truth.labels)
-    return Judgement(scores, fates, truth.tissue, truth.shape, sum(one.seconds[mode] for one in results))
+def _judge(setting: Setting, run: Run, place: Place, truth: Truth) -> Judgement:
+    trial, mode = place
+    results = [found(setting, run, leaf) for leaf in setting.table.trials[trial].data]
+    rows = [end_to_end(one.of(mode)) for one in results]
+    scores = evaluation.match(end_to_end(rows), truth.labels).to_dict()
+    true = np.split(truth.labels, np.cumsum([row.size for row in rows])[:-1])
+    leaves = tuple(evaluation.fates(row, one) for row, one in zip(rows, true, strict=True))
+    return Judgement(scores, leaves, truth.tissue, truth.shape, sum((one.took[mode] for one in results), Took()))
 
 
-def _true_parts(setting: Setting, trial: str, mode: Mode) -> Iterator[Part]:
+def _true_parts(setting: Setting, place: Place) -> Iterator[Part]:
+    trial, mode = place
     for name in setting.table.trials[trial].data:
         leaf = setting.leaf(name)
-        labels, spacing_um = check(leaf.labels.read()), leaf.labels.known_spacing_um
-        tissue = None if leaf.tissue is None else leaf.tissue.read()
-        if mode == "volume":
-            yield labels, tissue, spacing_um
-            continue
-        where = cuts_of(setting, name)
-        for cut, flat in zip(where, sections(labels, where), strict=True):
-            yield flat, None if tissue is None else cut.of(tissue), cut.flat(spacing_um)
+        shown = [leaf] if mode == "volume" else map(leaf.section, cuts_of(setting, name))
+        for one in shown:
+            tissue = None if one.tissue is None else one.tissue.read()
+            yield check(one.labels.read()), tissue, one.labels.known_spacing_um
+
+
+_FATES = tuple(one.name for one in fields(Fates))
 
 
 def _write(path: Path, judged: Judgement) -> None:
-    fates = judged.fates
-    arrays: dict[str, Any] = {"cells": fates.cells, "hits": fates.hits, "claims": fates.claims, "alone": fates.alone}
-    told = json.dumps({"scores": judged.scores, "seconds": judged.seconds})
+    arrays: dict[str, Any] = {
+        f"{name}-{place}": getattr(leaf, name) for place, leaf in enumerate(judged.leaves) for name in _FATES
+    }
+    told = json.dumps({"scores": judged.scores, "took": to_dict(judged.took)})
     with replacing(path) as partial:
         np.savez_compressed(partial, **arrays, tissue=judged.tissue, shape=judged.shape, told=np.array(told))
 
@@ -144,5 +147,6 @@ def _write(path: Path, judged: Judgement) -> None:
 def _read(path: Path) -> Judgement:
     with np.load(path) as file:
         told = json.loads(str(file["told"]))
-        fates = Fates(*(file[name] for name in ("cells", "hits", "claims", "alone")))
-        return Judgement(told["scores"], fates, file["tissue"], file["shape"], told["seconds"])
+        count = sum(name.startswith(f"{_FATES[0]}-") for name in file.files)
+        leaves = tuple(Fates(*(file[f"{name}-{place}"] for name in _FATES)) for place in range(count))
+        return Judgement(told["scores"], leaves, file["tissue"], file["shape"], from_dict(Took, told["took"]))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mesophyll import __version__
-from mesophyll.evaluation import Difference, mean_ap
+from mesophyll.evaluation import Difference, repeated_mean_ap
+from mesophyll.experiment.costs import NONE, by_training, costs, memory, named, seconds, tunings
 from mesophyll.experiment.figures import Strip, strips
-from mesophyll.experiment.judging import Judgement
-from mesophyll.experiment.results import Place, Results
+from mesophyll.experiment.results import Place, Results, mean_cost
 from mesophyll.experiment.table import Leaf, Run
 from mesophyll.io import replacing
 from mesophyll.report import html
@@ -22,14 +22,10 @@ __all__ = ["write_page"]
 LEAKS = "†"
 """Stands where a run was judged on what it had learnt from."""
 
-NONE = "-"
-"""Stands where there is nothing to say."""
-
 _MEAN = (
-    "Mean AP over IoU 0.1 to 0.9, TP / (TP + FP + FN), with the interval in which 95 % of resamplings of the cells lie."
+    "Mean AP over IoU 0.1 to 0.9, TP / (TP + FP + FN), mean over trainings; with the interval in which 95 % of resamplings of "
+    "trainings, leaves and cells lie."
 )
-
-_MODES = {"sections": "sections", "volume": "3D"}
 
 _STRIPS = 4
 
@@ -39,17 +35,21 @@ def write_page(path: Path, results: Results) -> None:
     table = results.setting.table
     parts = [
         _about(table.about),
-        _first_table(results),
+        _published(results),
         _forests(results),
         _differences(results),
         _groups(results, "shape"),
         _groups(results, "tissue"),
         _details(results),
+        costs(results),
+        by_training(results),
+        tunings(results),
         *_pictures(results),
         _made(results),
     ]
     lead = (
-        f"Runs: {len(results.runs)}. Ways to judge them: {len(results.places)}. Scale: {results.setting.scale or NONE}."
+        f"Runs: {len(results.setting.runs)}. Ways to judge them: {len(results.places)}. "
+        f"Scale: {results.setting.scale or NONE}."
     )
     with replacing(path) as partial:
         partial.write_text(html.page(text(table.title), text(lead), "\n".join(parts)), encoding="utf-8")
@@ -60,14 +60,18 @@ def _about(words: str) -> str:
     return f'<section id="about" class="prose">{paragraphs}</section>'
 
 
-def _first_table(results: Results) -> str:
+def _published(results: Results) -> str:
+    """Tell the report's own table again, where runs of it are made anew."""
+    published = {run.name: run.published for run in results.setting.table.runs}
+    if not any(value is not None for value in published.values()):
+        return ""
     rows = []
-    for run in results.setting.table.runs:
-        made = run in results.runs
-        row = {"model": run.name, "published": NONE if run.published is None else f"{run.published:.4f}"}
+    for name, value in published.items():
+        row = {"model": name, "published": NONE if value is None else f"{value:.4f}"}
         for place in results.places:
-            row[_name(place)] = (
-                f"{_score(results, run, place, 'mAP_tr155'):.4f}{_mark(results, run, place)}" if made else NONE
+            made = name in results.methods
+            row[named(place)] = (
+                f"{results.mean_score(name, place, 'mAP_tr155'):.4f}{_mark(results, name, place)}" if made else NONE
             )
         rows.append(row)
     note = (
@@ -77,26 +81,18 @@ def _first_table(results: Results) -> str:
     return html.section("table-1", "The report's Table 1", note, html.table(rows))
 
 
-def _score(results: Results, run: Run, place: Place, name: str) -> float:
-    return float(results.judgements[run.name, *place].scores[name])
-
-
-def _mark(results: Results, run: Run, place: Place) -> str:
-    return f" {LEAKS}" if results.leaks(run, place[0]) else ""
-
-
-def _name(place: Place) -> str:
-    return f"{place[0]}, {_MODES[place[1]]}"
+def _mark(results: Results, name: str, place: Place) -> str:
+    return f" {LEAKS}" if results.leaks(results.methods[name][0], place[0]) else ""
 
 
 def _forests(results: Results) -> str:
     drawn = ""
     for place in results.places:
         rows = [
-            (f"{run.name}{_mark(results, run, place)}", *mean_ap(results.judgements[run.name, *place].fates))
-            for run in results.runs
+            (f"{name}{_mark(results, name, place)}", *repeated_mean_ap(results.trainings(name, place)))
+            for name in results.methods
         ]
-        drawn += f"<figure><figcaption><b>{text(_name(place))}</b></figcaption>{intervals(rows)}</figure>"
+        drawn += f"<figure><figcaption><b>{text(named(place))}</b></figcaption>{intervals(rows)}</figure>"
     note = f"{_MEAN} {LEAKS} judged on what it had learnt from."
     return html.section("scores", "Scores", note, f'<div class="charts">{drawn}</div>')
 
@@ -110,9 +106,9 @@ def _differences(results: Results) -> str:
         return ""
     note = (
         "The first run's mean AP minus the second's, on the same cells, with the 95 % interval of a paired bootstrap over "
-        "cells. In brackets where the interval holds 0: then nothing is said about which is better."
+        "trainings, leaves and cells. In brackets where the interval holds 0: then nothing is said about which is better."
     )
-    shown = "".join(f"<h3>{text(_name(place))}</h3>{html.table(rows)}" for place, rows in tables.items())
+    shown = "".join(f"<h3>{text(named(place))}</h3>{html.table(rows)}" for place, rows in tables.items())
     return html.section("differences", "What made the difference", note, shown)
 
 
@@ -125,9 +121,9 @@ def _gain(found: Difference) -> str:
 def _groups(results: Results, by: str) -> str:
     tables = ""
     for place in results.places:
-        rows = [_group_row(run.name, results.judgements[run.name, *place], by) for run in results.runs]
+        rows = [_group_row(results, name, place, by) for name in results.methods]
         if len(rows[0]) > 1:
-            tables += f"<h3>{text(_name(place))}</h3>{html.table(rows)}"
+            tables += f"<h3>{text(named(place))}</h3>{html.table(rows)}"
     note = "Mean AP with its interval; a false cell counts with the true one that it shares most with. "
     told = {
         "shape": "Lobed: much of the convex hull is empty; elongated: at least twice as long as wide; round: the others.",
@@ -136,11 +132,11 @@ def _groups(results: Results, by: str) -> str:
     return html.section(f"by-{by}", f"By {by}", note + told[by], tables) if tables else ""
 
 
-def _group_row(name: str, judged: Judgement, by: str) -> dict[str, str]:
-    row = {"model": name}
-    for kind, word, among in judged.groups():
+def _group_row(results: Results, name: str, place: Place, by: str) -> dict[str, str]:
+    row, trainings = {"model": name}, results.trainings(name, place)
+    for kind, word, among in results.judged(name, place)[0].groups():
         if kind == by and word:
-            mean, (low, high) = mean_ap(judged.fates, among)
+            mean, (low, high) = repeated_mean_ap(trainings, among)
             row[f"{word} ({among.sum()})"] = f"{mean:.3f} ({low:.2f} to {high:.2f})"
     return row
 
@@ -148,27 +144,30 @@ def _group_row(name: str, judged: Judgement, by: str) -> dict[str, str]:
 def _details(results: Results) -> str:
     tables = ""
     for place in results.places:
-        rows = [_detail(results, run, place) for run in results.runs]
-        tables += f"<h3>{text(_name(place))}</h3>{html.table(rows)}"
-    note = f"{_MEAN} Seconds include reading and stitching; sections of a volume take what the volume takes."
+        rows = [_detail(results, name, place) for name in results.methods]
+        tables += f"<h3>{text(named(place))}</h3>{html.table(rows)}"
+    note = (
+        f"{_MEAN} The network looks at the scan, which is read meanwhile; decoding makes cells of what it said, and stitches "
+        "them. Sections of a volume take what the volume takes. Memory is the most that the program held meanwhile."
+    )
     return html.section("details", "All measures", note, tables)
 
 
-def _detail(results: Results, run: Run, place: Place) -> dict[str, str]:
-    judged = results.judgements[run.name, *place]
-    mean, (low, high) = mean_ap(judged.fates)
-    scores = judged.scores
+def _detail(results: Results, name: str, place: Place) -> dict[str, str]:
+    mean, (low, high) = repeated_mean_ap(results.trainings(name, place))
+    judged = results.judged(name, place)
+    took = mean_cost([one.took.whole for one in judged])
     return {
-        "model": f"{run.name}{_mark(results, run, place)}",
+        "model": f"{name}{_mark(results, name, place)}",
         "mAP": f"{mean:.3f} ({low:.3f} to {high:.3f})",
-        "mAP of TR-155": f"{scores['mAP_tr155']:.4f}",
-        "AP @0.5": f"{scores['AP']['0.5']:.3f}",
-        "AP @0.8": f"{scores['AP']['0.8']:.3f}",
-        "AJI": f"{scores['AJI']:.3f}",
-        "merges": f"{scores['merges']:.1f}",
-        "splits": f"{scores['splits']:.1f}",
-        "cells / true": f"{scores['cells']} / {scores['truth_cells']}",
-        "seconds": f"{judged.seconds:.0f}",
+        "mAP of TR-155": f"{results.mean_score(name, place, 'mAP_tr155'):.4f}",
+        **{f"AP @{at}": f"{results.mean_score(name, place, 'AP', at):.3f}" for at in ("0.5", "0.8")},
+        "AJI": f"{results.mean_score(name, place, 'AJI'):.3f}",
+        **{measure: f"{results.mean_score(name, place, measure):.1f}" for measure in ("merges", "splits")},
+        "cells / true": f"{results.mean_score(name, place, 'cells'):.0f} / {judged[0].scores['truth_cells']}",
+        "network, s": seconds(mean_cost([one.took.network for one in judged])),
+        "decoding, s": seconds(mean_cost([one.took.decoding for one in judged])),
+        "memory, GB": memory(took),
     }
 
 
@@ -206,10 +205,8 @@ def _leaf(leaf: Leaf) -> str:
 
 def _run(results: Results, run: Run) -> str:
     setting = results.setting
-    if run in results.left_out:
-        return (
-            f"left out: no file was passed for the weights {run.weights or setting.table.run(run.of or run.start).name}"
-        )
+    if run.name in results.left_out:
+        return f"left out: no file was passed for the weights {run.weights or run.of or run.start}"
     parts = [run.note] if run.note else []
     if run.learn:
         plan = setting.table.training_plan(run, setting.scale)
@@ -218,6 +215,8 @@ def _run(results: Results, run: Run) -> str:
             f"learnt from {', '.join(run.learn)}{begun}: up to {plan.epochs * plan.steps} steps of "
             f"{plan.batch * plan.accumulate} patches of {plan.patch}; {_words(plan.representation)}"
         )
+    seeds = [str(each.seed) for each in setting.table.runs if each.name == run.name and each.seed is not None]
+    parts += [f"seeds {', '.join(seeds)}"] * bool(seeds)
     parts += [f"model {run.model}"] * bool(run.model) + [f"the model of {run.of}"] * bool(run.of)
     parts += [_words(run.segmentation)] * bool(run.segmentation)
     return "; ".join(parts)

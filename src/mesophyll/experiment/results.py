@@ -1,23 +1,30 @@
-"""What came out of an experiment, as numbers: scores with intervals, differences of pairs, groups of cells."""
+"""What came out of an experiment, as numbers: scores with intervals, differences of pairs, groups of cells, costs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from mesophyll.evaluation import Difference, difference, mean_ap
-from mesophyll.experiment.judging import Judgement, Key
-from mesophyll.experiment.setting import Setting
-from mesophyll.experiment.table import Comparison, Mode, Run
+import numpy as np
+
+from mesophyll.cost import Cost
+from mesophyll.evaluation import Difference, Trainings, repeated_difference, repeated_mean_ap
+from mesophyll.experiment.judging import Judgement, Key, Place
+from mesophyll.experiment.models import tuned_folder
+from mesophyll.experiment.setting import Setting, Step
+from mesophyll.experiment.table import Comparison, Run
 from mesophyll.io import replacing
+from mesophyll.model import ABOUT
+from mesophyll.settings import to_dict
 
-__all__ = ["Place", "Results", "summary", "write_numbers"]
+__all__ = ["Place", "Results", "mean_cost", "summary", "write_numbers"]
 
-Place = tuple[str, Mode]
-"""A trial and a mode: what a column of a table stands for."""
+_STEPS: tuple[Step, ...] = ("teaching", "tuning")
 
 
 @dataclass(frozen=True)
@@ -36,48 +43,88 @@ class Results:
     judgements: Mapping[Key, Judgement]
 
     @property
-    def runs(self) -> list[Run]:
-        """The runs that were made, in the order of the table."""
-        return self.setting.runs
+    def methods(self) -> dict[str, list[Run]]:
+        """The runs that were made, in the order of the table: those that differ by their seed alone under one name."""
+        found: dict[str, list[Run]] = {}
+        for run in self.setting.runs:
+            found.setdefault(run.name, []).append(run)
+        return found
 
     @property
-    def left_out(self) -> list[Run]:
-        """The runs that were not made, since the file of their weights was not passed."""
-        return [run for run in self.setting.table.runs if run not in self.runs]
+    def left_out(self) -> list[str]:
+        """The names of the runs that were not made, since the file of their weights was not passed."""
+        return list(dict.fromkeys(run.name for run in self.setting.table.runs if run.name not in self.methods))
 
     @property
     def places(self) -> list[Place]:
         """What was judged on."""
         return [(name, mode) for name, trial in self.setting.table.trials.items() for mode in trial.modes]
 
+    def judged(self, name: str, place: Place) -> list[Judgement]:
+        """Return how each training of a method did."""
+        return [self.judgements[run.title, *place] for run in self.methods[name]]
+
+    def trainings(self, name: str, place: Place) -> Trainings:
+        """Return what became of the true cells, by training and leaf."""
+        return [judged.leaves for judged in self.judged(name, place)]
+
+    def mean_score(self, name: str, place: Place, *measure: str) -> float:
+        """Return a score of a method, mean over its trainings; of a table of scores, one of them: ``"AP", "0.5"``."""
+        found: list[Any] = [reduce(getitem, measure, judged.scores) for judged in self.judged(name, place)]
+        return float(np.mean(found))
+
     def leaks(self, run: Run, trial: str) -> bool:
         """Tell whether a run was judged on what it had learnt from, or on what lies less than a patch beside it."""
         table = self.setting.table
         learnt = run
-        while not learnt.learn and (learnt.of or learnt.start):
-            learnt = table.run(learnt.of or learnt.start)
+        while not learnt.learn and (before := table.before(learnt)):
+            (learnt,) = before
         guard = table.training_plan(learnt, self.setting.scale).patch if learnt.learn else 0
         return table.leaks(run, table.trials[trial], guard)
 
     def differences(self) -> Iterator[tuple[Comparison, Place, Difference]]:
         """Yield what each comparison says in each place; pairs of which one run was left out say nothing."""
-        made = {run.name for run in self.runs}
         for pair in self.setting.table.comparisons:
-            if {pair.run, pair.against} <= made:
+            if {pair.run, pair.against} <= set(self.methods):
                 for place in self.places:
-                    first, second = (self.judgements[name, *place].fates for name in (pair.run, pair.against))
-                    yield pair, place, difference(first, second)
+                    first, second = (self.trainings(name, place) for name in (pair.run, pair.against))
+                    yield pair, place, repeated_difference(first, second)
+
+    def cost(self, name: str, step: Step) -> Cost | None:
+        """Return what a step took a method: seconds as the mean over its trainings, memory as the most of any.
+
+        None where it was not made, or not in one go. What uses another run's model took the teaching of that one.
+        """
+        runs = [self._taught(run) if step == "teaching" else run for run in self.methods[name]]
+        return mean_cost([cost for run in runs if (cost := self.setting.cost(run, step))])
+
+    def _taught(self, run: Run) -> Run:
+        return self._taught(*self.setting.table.before(run)) if run.of else run
+
+    def tuning(self, run: Run) -> dict[str, Any] | None:
+        """Return what the card of a run's model says about the tuning of its decoder; None where it was not tuned."""
+        about = tuned_folder(self.setting, run) / ABOUT
+        found = json.loads(about.read_text(encoding="utf-8"))["card"]["tuning"] if about.is_file() else None
+        return None if found is None else dict(found)
+
+
+def mean_cost(costs: list[Cost]) -> Cost | None:
+    """Return the mean seconds and the greatest memory of several; None of none."""
+    if not costs:
+        return None
+    whole = sum(costs, Cost())
+    return Cost(whole.seconds / len(costs), whole.memory_bytes, whole.gpu_bytes)
 
 
 def summary(results: Results) -> list[dict[str, str | float]]:
-    """Return rows to print: the mean AP of each run in each place."""
+    """Return rows to print: the mean AP of each method in each place, mean over its trainings."""
     return [
-        {"run": run.name}
+        {"run": name}
         | {
-            f"{trial}, {mode}": mean_ap(results.judgements[run.name, trial, mode].fates)[0]
+            f"{trial}, {mode}": repeated_mean_ap(results.trainings(name, (trial, mode)))[0]
             for trial, mode in results.places
         }
-        for run in results.runs
+        for name in results.methods
     ]
 
 
@@ -86,12 +133,9 @@ def write_numbers(path: Path, results: Results) -> None:
     table = {
         "experiment": results.setting.table.name,
         "scale": results.setting.scale,
-        "left_out": [run.name for run in results.left_out],
-        "scores": [
-            {"run": key[0], "trial": key[1], "mode": key[2], **_told(judged)}
-            | {"leaks": results.leaks(results.setting.table.run(key[0]), key[1])}
-            for key, judged in results.judgements.items()
-        ],
+        "left_out": results.left_out,
+        "scores": [_score(results, name, place) for name in results.methods for place in results.places],
+        "trainings": [_training(results, run) for runs in results.methods.values() for run in runs],
         "differences": [
             {
                 "question": pair.question,
@@ -109,12 +153,40 @@ def write_numbers(path: Path, results: Results) -> None:
         partial.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _told(judged: Judgement) -> dict[str, Any]:
-    mean, interval = mean_ap(judged.fates)
+def _score(results: Results, name: str, place: Place) -> dict[str, Any]:
+    """Return the scores of a method, means over its trainings."""
+    judged, trainings = results.judged(name, place), results.trainings(name, place)
+    mean, interval = repeated_mean_ap(trainings)
     groups = {
         f"{by}: {word}": {"cells": int(among.sum()), "mAP": ap, "interval": ends}
-        for by, word, among in judged.groups()
-        for ap, ends in [mean_ap(judged.fates, among)]
+        for by, word, among in judged[0].groups()
+        for ap, ends in [repeated_mean_ap(trainings, among)]
     }
-    whole = {name: judged.scores[name] for name in ("mAP_tr155", "AP", "AJI", "cells", "truth_cells")}
-    return {"mAP": mean, "interval": interval, **whole, "groups": groups, "seconds": judged.seconds}
+    means = {measure: results.mean_score(name, place, measure) for measure in ("mAP_tr155", "AJI", "cells")}
+    at = {threshold: results.mean_score(name, place, "AP", threshold) for threshold in judged[0].scores["AP"]}
+    return {
+        "run": name,
+        "trial": place[0],
+        "mode": place[1],
+        "trainings": len(judged),
+        "mAP": mean,
+        "interval": interval,
+        **means,
+        "AP": at,
+        "truth_cells": judged[0].scores["truth_cells"],
+        "groups": groups,
+        "leaks": results.leaks(results.methods[name][0], place[0]),
+    }
+
+
+def _training(results: Results, run: Run) -> dict[str, Any]:
+    """Return what a single run says: its scores, what it took, and how its decoder was tuned."""
+    judged = {place: results.judgements[run.title, *place] for place in results.places}
+    return {
+        "run": run.name,
+        "seed": run.seed,
+        "mAP": {", ".join(place): repeated_mean_ap([one.leaves])[0] for place, one in judged.items()},
+        "took": {", ".join(place): to_dict(one.took) for place, one in judged.items()},
+        "costs": {step: to_dict(cost) for step in _STEPS if (cost := results.setting.cost(run, step))},
+        "tuning": results.tuning(run),
+    }

@@ -5,6 +5,8 @@
     FOLDER/table.json          what was asked for
     FOLDER/leaves/             leaves that were grown
     FOLDER/models/RUN/         models that were taught or imported
+    FOLDER/tuned/RUN/          the same with their decoders tuned
+    FOLDER/costs/RUN/          what teaching and tuning took
     FOLDER/labels/RUN/LEAF.npz what a run found
     FOLDER/scores/RUN/         how it did, by trial and mode
 
@@ -14,20 +16,27 @@ Every step leaves a file that is whole or not there; a rerun goes on where one i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from mesophyll import __version__
+from mesophyll.cost import Cost, counted
 from mesophyll.device import Device
 from mesophyll.errors import FileError
 from mesophyll.experiment.leaves import example
 from mesophyll.experiment.table import Run, Table
+from mesophyll.inference import SegmentationPlan
 from mesophyll.io import Example, replacing
 from mesophyll.progress import Progress, named, silent
-from mesophyll.settings import to_dict
+from mesophyll.settings import from_dict, to_dict
 
-__all__ = ["Setting"]
+__all__ = ["Setting", "Step"]
+
+Step = Literal["teaching", "tuning"]
+"""What is done once for a run, before it finds anything."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,7 @@ class Setting:
         return [run for run in self.table.runs if self._possible(run)]
 
     def _possible(self, run: Run) -> bool:
-        before = [self.table.run(name) for name in (run.of, run.start) if name]
-        return (not run.weights or run.weights in self.weights) and all(map(self._possible, before))
+        return (not run.weights or run.weights in self.weights) and all(map(self._possible, self.table.before(run)))
 
     def leaf(self, name: str) -> Example:
         """Return a leaf's part, grown now if it is not there."""
@@ -91,4 +99,26 @@ class Setting:
 
     def of_run(self, run: Run) -> Progress:
         """Return a progress that says which run is at work."""
-        return named(self.progress, run.name)
+        return named(self.progress, run.title)
+
+    def segmentation(self, run: Run) -> SegmentationPlan:
+        """Return how a run goes through a scan."""
+        return replace(from_dict(SegmentationPlan, run.segmentation), device=self.device)
+
+    @contextmanager
+    def counting(self, run: Run, step: Step) -> Iterator[None]:
+        """Count what a step of a run costs, and keep it in a file."""
+        with counted() as cost:
+            yield
+        path = self._cost(run, step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(to_dict(cost)), encoding="utf-8")
+
+    def cost(self, run: Run, step: Step) -> Cost | None:
+        """Return what a step took; None where it was not made, or not in one go."""
+        path = self._cost(run, step)
+        return from_dict(Cost, json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def _cost(self, run: Run, step: Step) -> Path:
+        return self.folder / "costs" / run.slug / f"{step}.json"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.inference import SegmentationPlan
 from mesophyll.plan import TrainingPlan
-from mesophyll.settings import from_dict, read_table, unknown
+from mesophyll.settings import from_dict
 
-__all__ = ["Comparison", "Leaf", "Mode", "Run", "Table", "Trial", "read", "shipped"]
+__all__ = ["MODELS", "Comparison", "Leaf", "Mode", "Run", "Table", "Trial"]
 
 Mode = Literal["sections", "volume"]
 """On what a result is judged: on sections of it, cells cut apart numbered anew, or as a volume."""
@@ -84,9 +81,15 @@ class Trial:
     sections: int = 7
 
 
+MODELS = ("learn", "model", "of", "weights")
+"""The settings of a run of which one says where its model comes from."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One row: a model, and how it goes through a scan. Its model is exactly one of the four that come first.
+
+    Without any of them it learns from the experiment's ``learn`` leaves.
 
     Parameters
     ----------
@@ -108,6 +111,11 @@ class Run:
         Of its segmentation plan.
     start
         A run whose model is taught on.
+    seed
+        Of its training. Where it is left out, the experiment's ``seeds`` make as many runs of one that learns, or that takes
+        its model from one.
+    tune
+        Whether its decoder is tuned on the experiment's ``tune`` leaves before it is judged.
     diameter_um
         Of the cells, to which Cellpose weights are scaled.
     published
@@ -125,12 +133,14 @@ class Run:
     scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     segmentation: dict[str, Any] = field(default_factory=dict)
     start: str = ""
+    seed: int | None = None
+    tune: bool = True
     diameter_um: float = 15.0
     published: float | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
-        given = [name for name in ("learn", "model", "of", "weights") if getattr(self, name)]
+        given = [name for name in MODELS if getattr(self, name)]
         if len(given) != 1:
             raise SettingsError(
                 f"run {self.name!r} has {' and '.join(given) or 'none of learn, model, of and weights'}",
@@ -139,9 +149,14 @@ class Run:
             )
 
     @property
+    def title(self) -> str:
+        """The name, and the seed where it has one."""
+        return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
+
+    @property
     def slug(self) -> str:
-        """The name as part of a path."""
-        return "-".join("".join(letter if letter.isalnum() else " " for letter in self.name.lower()).split())
+        """The title as part of a path."""
+        return "-".join("".join(letter if letter.isalnum() else " " for letter in self.title.lower()).split())
 
 
 @dataclass(frozen=True)
@@ -163,10 +178,16 @@ class Table:
         What it is called, and what a reader must know; ``about`` is plain text, paragraphs are parted by empty lines.
     leaves, trials, runs, comparisons
         What it is made of; see there.
+    learn
+        Names of leaves that runs learn from which do not say where their model comes from.
     plan
         What all trainings have in common.
     scales
         What a scale changes in every training plan, by name; the first is taken if none is asked for.
+    seeds
+        Every model is taught once with each of them; scores are means over trainings then, and their intervals over them, too.
+    tune
+        Names of leaves on which every run's decoder is tuned before it is judged; none: as it is.
     shown
         Runs whose results are drawn.
     """
@@ -178,115 +199,47 @@ class Table:
     trials: Mapping[str, Trial]
     runs: tuple[Run, ...]
     comparisons: tuple[Comparison, ...] = ()
+    learn: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    tune: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
 
-    def run(self, name: str) -> Run:
-        """Return a run by its name."""
-        return next(run for run in self.runs if run.name == name)
+    def run(self, name: str, seed: int | None = None) -> Run:
+        """Return a run by its name: the one of a seed, or the first."""
+        named = [run for run in self.runs if run.name == name]
+        return next((run for run in named if run.seed == seed), named[0])
+
+    def before(self, run: Run) -> list[Run]:
+        """Return the run, if any, whose model a run uses or is taught on from: the one of its own seed."""
+        return [self.run(name, run.seed) for name in (run.of, run.start) if name]
+
+    def tuned_on(self, run: Run) -> list[str]:
+        """Return the names of the leaves on which a run's decoder is tuned."""
+        return list(self.tune) if run.tune else []
 
     def training_plan(self, run: Run, scale: str) -> TrainingPlan:
         """Return how a run is trained; tables within plans are merged, unless they are of different names."""
         merged: dict[str, Any] = {}
-        for layer in (self.plan, self.scales.get(scale, {}), run.plan, run.scales.get(scale, {})):
+        seed = {} if run.seed is None else {"seed": run.seed}
+        for layer in (self.plan, self.scales.get(scale, {}), run.plan, run.scales.get(scale, {}), seed):
             for key, value in layer.items():
                 merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
         return from_dict(TrainingPlan, merged, f"plan of {run.name!r}")
 
     def learnt(self, run: Run) -> list[Leaf]:
         """Return every leaf that a run's model has seen, also where it started from another's."""
-        before = [self.run(name) for name in (run.of, run.start) if name]
-        return [self.leaves[name] for name in run.learn] + [leaf for other in before for leaf in self.learnt(other)]
+        before = [leaf for other in self.before(run) for leaf in self.learnt(other)]
+        return [self.leaves[name] for name in run.learn] + before
 
     def leaks(self, run: Run, trial: Trial, guard: int) -> bool:
-        """Tell whether a run has learnt from what it is judged on, or from less than ``guard`` voxels beside it."""
-        return any(not seen.apart(self.leaves[name], guard) for seen in self.learnt(run) for name in trial.data)
+        """Tell whether a run was taught or tuned by what it is judged on, or by what lies less than ``guard`` voxels away."""
+        seen = self.learnt(run) + [self.leaves[name] for name in self.tuned_on(run)]
+        return any(not one.apart(self.leaves[name], guard) for one in seen for name in trial.data)
 
 
 def _merged(before: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table with its changes; settings of one representation say nothing of another."""
     other = "name" in value and value["name"] != before.get("name")
     return dict(value) if other else {**before, **value}
-
-
-def shipped() -> dict[str, Path]:
-    """Return the experiments that come with the package, by name."""
-    folder = Path(str(resources.files("mesophyll"))) / "experiment" / "tables"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
-def read(name: str) -> Table:
-    """Read a shipped experiment by its name, or a TOML file; a `SettingsError` says what does not fit in it."""
-    known = shipped()
-    path = known.get(name, Path(name))
-    if name not in known and not path.is_file():
-        raise SettingsError(
-            f"there is no experiment {name!r}",
-            f"the shipped ones are {', '.join(known)}",
-            "pass one of these, or a TOML file",
-        )
-    return build(read_table(path), path.stem)
-
-
-_PARTS: dict[str, type[Any]] = {"leaves": Leaf, "trials": Trial, "runs": Run, "comparisons": Comparison}
-
-
-def build(table: Mapping[str, Any], name: str) -> Table:
-    """Build an experiment from plain tables."""
-    known = {one.name for one in fields(Table)} - {"name"}
-    for key in table:
-        if key not in known:
-            raise unknown(f"{name}: unknown key", key, known)
-    for key in ("title", "about", "leaves", "trials", "runs"):
-        if key not in table:
-            raise SettingsError(
-                f"{name} has no {key}", "an experiment has title, about, leaves, trials, runs", "add it"
-            )
-    parts: dict[str, Any] = {}
-    for key, kind in _PARTS.items():
-        given = table.get(key, [])
-        if isinstance(given, Mapping):
-            parts[key] = {one: from_dict(kind, value, f"{name}, {key}.{one}") for one, value in given.items()}
-        else:
-            parts[key] = tuple(from_dict(kind, value, f"{name}, {key}") for value in given)
-    plain = {key: table[key] for key in table if key not in _PARTS} | {"shown": tuple(table.get("shown", ()))}
-    made = Table(name=name, **plain, **parts)
-    _check_names(made)
-    return made
-
-
-def _check_names(table: Table) -> None:
-    """Every name that is used is one that is there; runs come before those that build on them."""
-    for trial in table.trials.values():
-        _check_known("leaf", trial.data, table.leaves)
-    seen: dict[str, Run] = {}
-    for run in table.runs:
-        _check_known("leaf", run.learn, table.leaves)
-        _check_known("run (of those above)", [name for name in (run.of, run.start) if name], seen)
-        if run.slug in {other.slug for other in seen.values()}:
-            raise SettingsError(f"two runs are called {run.name!r}", "every run has a name of its own", "rename one")
-        seen[run.name] = run
-        _check_known(f"scale of {run.name!r}", run.scales, table.scales)
-        from_dict(SegmentationPlan, run.segmentation, f"segmentation of {run.name!r}")
-    named = [name for pair in table.comparisons for name in (pair.run, pair.against)]
-    _check_known("run", [*named, *table.shown], seen)
-    for scale, run in _trained(table):
-        table.training_plan(run, scale)
-
-
-def _trained(table: Table) -> Iterator[tuple[str, Run]]:
-    for scale in table.scales or {"": {}}:
-        for run in table.runs:
-            if run.learn:
-                yield scale, run
-
-
-def _check_known(what: str, names: Any, known: Any) -> None:
-    for name in names:
-        if name not in known:
-            raise (
-                unknown(f"unknown {what}", name, known)
-                if known
-                else SettingsError(f"unknown {what} {name!r}", "there is none above it", "move it up")
-            )

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from mesophyll.cuts import Cut
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files, formats
 from mesophyll.io.atomic import replacing
 from mesophyll.io.base import Content
 from mesophyll.io.files import plain
-from mesophyll.labels import UNKNOWN
+from mesophyll.labels import UNKNOWN, check, split_pieces
 from mesophyll.volume import Volume
 
 __all__ = ["Example", "read_example", "write_example"]
@@ -48,6 +49,13 @@ class Example:
     labels: Volume
     tissue: Volume | None = None
     confidence: Volume | None = None
+
+    def section(self, cut: Cut) -> Example:
+        """Return what a section shows of it, as images; what it cuts into pieces are cells of their own there."""
+        labels = cut.flat(self.labels)
+        cells = split_pieces(check(labels.read(), self.labels.name))
+        tissue, confidence = (volume and cut.flat(volume) for volume in (self.tissue, self.confidence))
+        return Example(self.name, tuple(map(cut.flat, self.scans)), replace(labels, data=cells), tissue, confidence)
 
 
 def read_example(folder: str | Path) -> Example:

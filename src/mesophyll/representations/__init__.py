@@ -9,6 +9,7 @@ from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.boundaries import Boundaries
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
 from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
@@ -20,6 +21,7 @@ __all__ = [
     "Affinities",
     "Boundaries",
     "Cellpose",
+    "Embeddings",
     "Flows",
     "Heads",
     "Representation",

@@ -6,9 +6,8 @@ again, from both sides of a wall that is hard to see (Lee et al., arXiv 1706.001
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -17,18 +16,17 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, remove_small, sequential
-from mesophyll.representations.base import SPACING_UM, Representation
-from mesophyll.representations.graphs import (
-    Offsets,
-    average_linkage,
-    distant_pairs,
-    lifted_multicut,
-    multicut,
-    region_graph,
-)
-from mesophyll.representations.mutex import mutex_pieces, semantic_pieces, smoothed_within
+from mesophyll.representations.base import SPACING_UM, Representation, tunable
+from mesophyll.representations.fragments import fragments
+from mesophyll.representations.graphs import ends
+from mesophyll.representations.merging import PARTITIONS, Evidence
+from mesophyll.representations.mutex import mutex_pieces, semantic_pieces
+from mesophyll.representations.smoothing import smoothed_within
+from mesophyll.tissues import AIRSPACE, BACKGROUND, UNKNOWN_CODE
 
 __all__ = ["Affinities"]
+
+_PERHAPS = 0.1  # where less is foreground, no neighbour makes a voxel a cell's
 
 Decoder = Literal["mutex", "semantic", "linkage", "multicut", "lifted"]
 
@@ -42,7 +40,7 @@ class Affinities(Representation):
     spacing_um
         The edge length of the model's voxels, by which lengths in µm become voxels; a training sets it to that of its plan.
     long_um
-        Distances along each axis, besides that of the next voxel.
+        Distances along each axis, besides that of the next voxel. Fragments are made by the first of them, and merged by all.
     diagonal_um
         Distances along both diagonals of each pair of axes.
     overlap
@@ -51,13 +49,16 @@ class Affinities(Representation):
         Foreground above this is inside a cell.
     decoder
         ``mutex``: the mutex watershed. ``semantic``: the same, which settles at once what is a cell, instead of by the
-        threshold. ``linkage``, ``multicut`` and ``lifted`` merge its pieces by average linkage, multicut and lifted multicut.
+        threshold. ``linkage``, ``multicut`` and ``lifted`` merge many small fragments: by average linkage, by multicut, or by
+        multicut that also counts pairs of fragments which do not touch.
     smoothing_vox
-        Affinities are smoothed by a Gaussian of this standard deviation, inside cells, before pieces are made of them.
+        Standard deviation of a Gaussian, inside cells, that smooths the affinities of which the mutex watershed makes cells, or
+        the mean affinity in which seeds of fragments are looked for.
     strides
-        Of the pairs that are farther apart than neighbours, the mutex watershed looks at one in so many along each axis.
+        Of the pairs that the mutex watershed may part, and of those between fragments that do not touch, one in so many along
+        each axis is looked at.
     oneness
-        Pieces with a mean affinity above this are one cell.
+        Fragments with a mean affinity above this are one cell rather than two.
     min_size_vox
         Smaller cells are dropped.
     """
@@ -66,12 +67,12 @@ class Affinities(Representation):
     long_um: tuple[float, ...] = (1.95, 3.9, 7.8)
     diagonal_um: tuple[float, ...] = (3.9,)
     overlap: float = 1.0
-    threshold: float = 0.5
-    decoder: Decoder = "linkage"
-    smoothing_vox: float = 0.5
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    decoder: Decoder = tunable("lifted", among=get_args(Decoder))
+    smoothing_vox: float = tunable(0.5, among=(0.0, 0.5, 1.0))
     strides: int = 2
-    oneness: float = 0.5
-    min_size_vox: int = 20
+    oneness: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
         for name in ("spacing_um", "strides"):
@@ -126,26 +127,28 @@ class Affinities(Representation):
         target = np.zeros((self.channels(labels_S.ndim), *labels_S.shape), np.float32)
         target[0] = labels_S > 0
         for affinity, offset in zip(target[1:], self.offsets(labels_S.ndim), strict=True):
-            here, there = _ends(labels_S.shape, offset)
+            here, there = ends(labels_S.shape, offset)
             one, other = labels_S[here], labels_S[there]
             affinity[here] = np.where((one > 0) & (other == UNKNOWN), np.nan, (one > 0) & (one == other))
         target[:, labels_S == UNKNOWN] = np.nan
         return target
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the loss of the foreground plus the mean of those of the affinities, which weigh inside cells where known."""
+        """Return the loss of the foreground plus the mean of those of the affinities, which weigh inside cells only.
+
+        Each is the mean cross-entropy plus one minus the Dice, the mean of that of the ones and that of the zeros: pairs across
+        a wall are few, and count as much there as those within a cell.
+        """
         weighs = known_BS[:, None] & torch.isfinite(target_BCS)
         target = torch.where(weighs, target_BCS, 0)  # not a product: what is not known may be NaN
         weighs[:, 1:] &= target[:, :1] > 0
-        each = [self._cost(output_BCS[:, c].float(), target[:, c], weighs[:, c]) for c in range(target.shape[1])]
-        return each[0] + torch.stack(each[1:]).mean()
-
-    def _cost(self, output: torch.Tensor, target: torch.Tensor, weighs: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy, plus one minus the mean Dice of the ones and of the zeros: the zeros are few, and count as much."""
+        output = output_BCS.float()
         surprise = functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+        mean = _sum(torch.where(weighs, surprise, 0)) / _sum(weighs).clamp(min=1)
         said = torch.sigmoid(output)
         missed = (_missed(said, target, weighs) + _missed(1 - said, 1 - target, weighs)) / 2
-        return torch.where(weighs, surprise, 0).sum() / weighs.sum().clamp(min=1) + self.overlap * missed
+        cost = mean + self.overlap * missed
+        return cost[0] + cost[1:].mean()
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid."""
@@ -159,25 +162,27 @@ class Affinities(Representation):
         forgotten = target_CS.copy()
         ndim = sections_S.ndim
         for affinity, offset in zip(forgotten[1 + ndim :], self.offsets(ndim)[ndim:], strict=True):
-            here, there = _ends(sections_S.shape, offset)
+            here, there = ends(sections_S.shape, offset)
             affinity[here][sections_S[here] & (affinity[here] == 0) & (target_CS[0][there] > 0)] = np.nan
         return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
-        """Flip all channels; where an offset leads the other way now, the affinity is that of the pair's other end.
+        """Flip all channels; where an offset leads the other way now, the affinity is told at the pair's other end.
 
-        Pairs that lead out of the array come in again at the other side, so that mirrored twice is what it was.
+        Those of pairs that then lead out of the array are NaN.
         """
-        flipped = np.flip(output_CS, tuple(1 + axis for axis in axes)).copy()
-        offsets = self.offsets(output_CS.ndim - 1)
-        mirrored = flipped.copy()
-        for channel, offset in enumerate(offsets, start=1):
+        flipped = np.flip(output_CS, tuple(1 + axis for axis in axes))
+        ndim = output_CS.ndim - 1
+        offsets = self.offsets(ndim)
+        mirrored = np.full_like(output_CS, np.nan)
+        mirrored[0] = flipped[0]
+        for affinity, offset in zip(mirrored[1:], offsets, strict=True):
             seen = tuple(-step if axis in axes else step for axis, step in enumerate(offset))
             if seen in offsets:
-                mirrored[channel] = flipped[1 + offsets.index(seen)]
+                affinity[:] = flipped[1 + offsets.index(seen)]
             else:
-                back = flipped[1 + offsets.index(_reversed(seen))]
-                mirrored[channel] = np.roll(back, _reversed(offset), tuple(range(len(offset))))
+                here, there = ends(affinity.shape, offset)
+                affinity[here] = flipped[1 + offsets.index(tuple(-step for step in seen))][there]
         return mirrored
 
     def in_volume(self, across: int) -> tuple[int, ...]:
@@ -186,56 +191,55 @@ class Affinities(Representation):
         return (0, *(1 + within.index((*way[:across], 0, *way[across:])) for way in self.offsets(2)))
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
-        """Make pieces by the mutex watershed, and merge them by the decoder that is set."""
+        """Find cells by the decoder that is set."""
         output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
-        ndim = output.ndim - 1
-        offsets, inside = self.offsets(ndim), output[0] > self.threshold
-        affinities = smoothed_within(output[1:], inside, self.smoothing_vox)
-        if self.decoder == "semantic":
-            cells = semantic_pieces(affinities, offsets, output[0], self.strides)
-        else:
-            cells = mutex_pieces(affinities, offsets, inside, self.strides)
         if self.decoder in PARTITIONS:
-            cells = PARTITIONS[self.decoder](cells, affinities, offsets, self.oneness)[cells]
+            return self._merged(output, None)
+        offsets, decided = self.offsets(output.ndim - 1), self.decoder == "semantic"
+        inside = output[0] > (_PERHAPS if decided else self.threshold)
+        affinities = smoothed_within(output[1:], inside, self.smoothing_vox)
+        if decided:
+            return self._numbered(semantic_pieces(affinities, offsets, inside, self.strides, output[0]))
+        return self._numbered(mutex_pieces(affinities, offsets, inside, self.strides))
+
+    def decode_beside(self, output_CS: NDArray[np.float32], tissue_S: NDArray[np.integer]) -> Labels:
+        """Find cells, each in one tissue: fragments of two tissues are never merged.
+
+        Parameters
+        ----------
+        output_CS
+            As `decode` takes it.
+        tissue_S
+            Codes of `mesophyll.tissues` of the same voxels. What it calls background, airspace or unknown has no say.
+        """
+        if self.decoder not in PARTITIONS:
+            raise SettingsError(
+                f"decoder = {self.decoder!r} beside a tissue map",
+                "tissues keep fragments apart, and the mutex watershed merges none",
+                f"set decoder to one of {', '.join(PARTITIONS)}",
+            )
+        says_nothing = np.isin(tissue_S, (BACKGROUND, AIRSPACE, UNKNOWN_CODE))
+        return self._merged(output_CS, np.where(says_nothing, 0, tissue_S))
+
+    def _merged(self, output_CS: NDArray[np.float32], tissue_S: NDArray[np.integer] | None) -> Labels:
+        offsets, affinities = self.offsets(output_CS.ndim - 1), output_CS[1:]
+        inside = output_CS[0] > self.threshold
+        short = slice(2 * inside.ndim)  # the neighbours and the first of the long ways
+        parts = fragments(affinities[short], offsets[short], inside, self.smoothing_vox, tissue_S)
+        evidence = Evidence(parts, affinities, offsets, self.strides, tissue_S)
+        return self._numbered(PARTITIONS[self.decoder](evidence, self.oneness)[parts])
+
+    def _numbered(self, cells: Labels) -> Labels:
         return sequential(remove_small(cells, self.min_size_vox))
 
 
-Partition = Callable[[Labels, NDArray[np.float32], Offsets, float], NDArray[np.int32]]
-
-
-def _linked(pieces: Labels, affinities: NDArray[np.float32], offsets: Offsets, oneness: float) -> NDArray[np.int32]:
-    return average_linkage(region_graph(pieces, affinities, offsets), oneness)
-
-
-def _cut(pieces: Labels, affinities: NDArray[np.float32], offsets: Offsets, oneness: float) -> NDArray[np.int32]:
-    return multicut(region_graph(pieces, affinities, offsets), oneness)
-
-
-def _lifted(pieces: Labels, affinities: NDArray[np.float32], offsets: Offsets, oneness: float) -> NDArray[np.int32]:
-    near, far = region_graph(pieces, affinities, offsets), distant_pairs(pieces, affinities, offsets)
-    return lifted_multicut(near, far, oneness)
-
-
-PARTITIONS: dict[str, Partition] = {"linkage": _linked, "multicut": _cut, "lifted": _lifted}
-
-
-def _ends(shape: tuple[int, ...], offset: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return where the first and where the second voxels of all pairs lie that are within an array."""
-    here = tuple(
-        slice(max(-step, 0), max(length - max(step, 0), 0)) for length, step in zip(shape, offset, strict=True)
-    )
-    there = tuple(
-        slice(max(step, 0), max(length + min(step, 0), 0)) for length, step in zip(shape, offset, strict=True)
-    )
-    return here, there
-
-
-def _reversed(offset: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(-step for step in offset)
-
-
 def _missed(said: torch.Tensor, true: torch.Tensor, weighs: torch.Tensor) -> torch.Tensor:
-    """One minus the Dice where it weighs; nothing where there is nothing to find."""
+    """Return one minus the Dice of each channel where it weighs; nothing where there is nothing to find."""
     said, true = torch.where(weighs, said, 0), torch.where(weighs, true, 0)
-    size = true.sum()
-    return torch.where(size > 0, 1 - 2 * (said * true).sum() / (said.sum() + size).clamp(min=1), 0)
+    size = _sum(true)
+    return torch.where(size > 0, 1 - 2 * _sum(said * true) / (_sum(said) + size).clamp(min=1), 0)
+
+
+def _sum(values_BCS: torch.Tensor) -> torch.Tensor:
+    """Return the sum of each channel."""
+    return values_BCS.sum([0, *range(2, values_BCS.ndim)])

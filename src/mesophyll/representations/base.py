@@ -9,8 +9,9 @@ Shapes are written as suffixes: B batch, C channels, S the spatial axes (Y, X) o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,10 +20,27 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, Subject
 
-__all__ = ["SPACING_UM", "Representation"]
+__all__ = ["SPACING_UM", "Representation", "tunable"]
 
 SPACING_UM = 0.65
 """The edge length of a voxel in µm, where nothing else is said: it shows walls, and a leaf fits into memory."""
+
+T = TypeVar("T")
+
+
+def tunable(default: T, *, among: tuple[T, ...], only: Mapping[str, Any] | None = None) -> T:
+    """Return the default of a field that `Representation.decode` alone reads, and that `mesophyll.tune` may set.
+
+    Parameters
+    ----------
+    default
+        One of ``among``.
+    among
+        The values worth trying, in their order.
+    only
+        Values of other fields, by name, without which it does not matter.
+    """
+    return field(default=default, metadata={"among": among, "only": only or {}})
 
 
 @dataclass(frozen=True)
@@ -51,9 +69,43 @@ class Representation(ABC):
         """Return the same for a model of other voxels, in which lengths in µm are other numbers of voxels."""
         return self
 
+    @property
+    def reader(self) -> Representation:
+        """The representation by which cells are read: itself, unless it is made of several."""
+        return self
+
+    def with_reader(self, reader: Representation) -> Representation:
+        """Return the same, in which another one of its kind takes the place of `reader`."""
+        return reader
+
+    @property
+    def decoding(self) -> Mapping[str, tuple[Any, ...]]:
+        """The settings that `decode` alone reads, each with the values that are worth trying; see `tunable`."""
+        return {
+            one.name: one.metadata["among"]
+            for one in fields(self)
+            if "among" in one.metadata
+            and all(getattr(self, name) == value for name, value in one.metadata["only"].items())
+        }
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """How many spatial axes it can have: 2 where it is made for images, 3 for volumes; most are made for both."""
+        return (2, 3)
+
+    def check_axes(self, ndim: int) -> None:
+        """Raise a `SettingsError` where it is not made for so many axes, as its `channels` does, too."""
+        if ndim not in self.axes:
+            kinds = {2: "images", 3: "volumes"}
+            raise SettingsError(
+                f"{type(self).__name__} in {kinds[ndim]}",
+                f"it is made for {' and '.join(kinds[each] for each in self.axes) or 'neither images nor volumes'} only",
+                "correct ndim, or let a model of images go through a volume slice by slice: volume_by = 'slices'",
+            )
+
     @abstractmethod
     def channels(self, ndim: int) -> int:
-        """Return the number of channels for 2 or 3 spatial axes."""
+        """Return the number of channels for 2 or 3 spatial axes, one of `axes`."""
 
     @property
     @abstractmethod
@@ -86,7 +138,8 @@ class Representation(ABC):
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Return what an activated output is when space is mirrored along some of the axes S, numbered from 0.
 
-        Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`.
+        Channels that point somewhere point the other way then. `encode` of mirrored labels is the mirrored `encode`; less than
+        `reach` from the array's faces, what a mirrored output does not tell is NaN.
         """
 
     def in_volume(self, across: int) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import SPACING_UM, Representation
+from mesophyll.representations.base import SPACING_UM, Representation, tunable
 from mesophyll.representations.basins import basins
 from mesophyll.representations.losses import mean_where
 from mesophyll.representations.paths import depths, interior_points, least_depths
@@ -66,11 +66,11 @@ class Boundaries(Representation):
     width_um: float = 0.65
     radius_um: float = 1.3
     scale_um: float = 5.2
-    seed_depth_um: float = 1.3
+    seed_depth_um: float = tunable(1.3, among=(0.65, 1.3, 1.95, 2.6), only={"variant": "distance"})
     beta: float = 5.0
-    threshold: float = 0.5
-    min_seed_vox: int = 4
-    min_size_vox: int = 20
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    min_seed_vox: int = tunable(4, among=(1, 4, 10, 30))
+    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
         for name in ("spacing_um", "width_um", "radius_um", "scale_um", "seed_depth_um"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,9 +15,10 @@ from scipy import ndimage
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import Representation
+from mesophyll.representations.base import Representation, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.heaps import from_heaps
+from mesophyll.representations.pieces import as_volume, pieces
 from mesophyll.representations.threads import threads_kept
 from mesophyll.representations.walking import walk
 
@@ -48,13 +48,13 @@ class Cellpose(Representation):
         Smaller cells are dropped.
     """
 
-    threshold: float = 0.5
-    steps: int = 200
-    top: int = 10
-    slope: int = 2
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    steps: int = tunable(200, among=(50, 100, 200, 400))
+    top: int = tunable(10, among=(5, 10, 20, 40))
+    slope: int = tunable(2, among=(1, 2, 4))
     largest: float = 0.4
-    flow_error: float = 0.4
-    min_size_vox: int = 15
+    flow_error: float = tunable(0.4, among=(0.0, 0.2, 0.4, 0.6, 0.8))
+    min_size_vox: int = tunable(15, among=(0, 15, 50, 100, 200, 400))
 
     def channels(self, ndim: int) -> int:
         """One flow for each axis, and the foreground."""
@@ -67,12 +67,10 @@ class Cellpose(Representation):
 
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Return flow (at most 1 long, in voxels) and foreground (0 or 1), shape (ndim + 1, *S)."""
-        volume = np.ascontiguousarray(np.maximum(labels_S, 0)).reshape(_as_volume(labels_S.shape))
-        cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
-        cells = cells.reshape(volume.shape).astype(np.int32)
-        target = np.empty((labels_S.ndim + 1, *volume.shape), np.float32)
+        cells, count = pieces(labels_S)
+        target = np.empty((labels_S.ndim + 1, *cells.shape), np.float32)
         target[-1] = cells > 0
-        target[:-1] = diffusion_flow(cells, int(count))[-labels_S.ndim :] * target[-1]
+        target[:-1] = diffusion_flow(cells, count)[-labels_S.ndim :] * target[-1]
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
@@ -109,7 +107,7 @@ class Cellpose(Representation):
         """Walk along the flow, make a cell of each heap of ends, drop what is not like its flow, fill holes."""
         output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
         spatial = output.shape[1:]
-        volume = _as_volume(spatial)
+        volume = as_volume(spatial)
         inside = np.ascontiguousarray(output[-1] > self.threshold).reshape(volume)
         flow = np.zeros((3, *volume), np.float32)
         flow[-len(spatial) :] = output[:-1].reshape(-1, *volume)
@@ -119,10 +117,6 @@ class Cellpose(Representation):
             labels = _like_their_flow(labels, flow, self.flow_error)
         labels = sequential(remove_small(labels, self.min_size_vox))
         return sequential(remove_small(_filled(labels), self.min_size_vox)).reshape(spatial)
-
-
-def _as_volume(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (1,) * (3 - len(shape)) + shape
 
 
 def _without_large(labels: Labels, most: float) -> Labels:

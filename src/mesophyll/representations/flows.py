@@ -9,20 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import cc3d
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import Representation
+from mesophyll.representations.base import Representation, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.following import follow, follow_tensor
 from mesophyll.representations.gathering import gather
+from mesophyll.representations.losses import mean_where
 from mesophyll.representations.medial import medial_flow
 from mesophyll.representations.parting import flow_oneness, joined
 from mesophyll.representations.paths import centroids, depths, interior_points, unit_steps, waypoints
+from mesophyll.representations.pieces import as_volume, pieces
 from mesophyll.representations.threads import threads_kept
 
 __all__ = ["TARGETS", "Flows"]
@@ -86,11 +87,11 @@ class Flows(Representation):
     foreground_loss: Literal["mae", "bce"] = "bce"
     alpha: float = 1.0
     beta: float = 5.0
-    threshold: float = 0.5
-    passes: int = 8
-    min_arrivals: int = 5
-    parting: float = 0.5
-    min_size_vox: int = 20
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    passes: int = tunable(8, among=(5, 6, 7, 8, 9))
+    min_arrivals: int = tunable(5, among=(2, 5, 10, 20, 40))
+    parting: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7), only={"target": "skeleton"})
+    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def channels(self, ndim: int) -> int:
         """Foreground and one flow for each axis."""
@@ -103,12 +104,10 @@ class Flows(Representation):
 
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Return foreground (0 or 1) and flow (at most 1 long, in voxels), shape (1 + ndim, *S)."""
-        volume = _as_volume(np.ascontiguousarray(np.maximum(labels_S, 0)))  # of another layout, all is compiled anew
-        cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
-        cells = cells.reshape(volume.shape).astype(np.int32)
-        target = np.empty((1 + labels_S.ndim, *volume.shape), np.float32)
+        cells, count = pieces(labels_S)
+        target = np.empty((1 + labels_S.ndim, *cells.shape), np.float32)
         target[0] = cells > 0
-        target[1:] = TARGETS[self.target](cells, int(count))[-labels_S.ndim :] * target[0]
+        target[1:] = TARGETS[self.target](cells, count)[-labels_S.ndim :] * target[0]
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
@@ -121,7 +120,7 @@ class Flows(Representation):
         else:
             per_voxel = (torch.sigmoid(output[:, 0]) - foreground).abs()
         error = (torch.tanh(output[:, 1:]) - torch.nan_to_num(target[:, 1:])).square().mean(dim=1)
-        return self.alpha * _mean_where(per_voxel, known_BS) + self.beta * _mean_where(error, inside)
+        return self.alpha * mean_where(per_voxel, known_BS) + self.beta * mean_where(error, inside)
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for the foreground, tanh for the flow."""
@@ -147,7 +146,7 @@ class Flows(Representation):
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Follow the flow and gather what ends together. A tensor is followed on its own device."""
         spatial = tuple(output_CS.shape[1:])
-        volume = (1,) * (3 - len(spatial)) + spatial
+        volume = as_volume(spatial)
         passes = self.passes - _NEARER * (self.target == "skeleton")
         if isinstance(output_CS, torch.Tensor):
             inside_tensor = (output_CS[0] > self.threshold).reshape(volume)
@@ -165,12 +164,3 @@ class Flows(Representation):
             fragments = gather(moved, inside, self.min_arrivals, min_size_vox=1, oneness=oneness)
             return sequential(remove_small(joined(fragments, oneness), self.min_size_vox)).reshape(spatial)
         return gather(moved, inside, self.min_arrivals, self.min_size_vox).reshape(spatial)
-
-
-def _as_volume(labels_S: Labels) -> Labels:
-    return labels_S.reshape((1,) * (3 - labels_S.ndim) + labels_S.shape)
-
-
-def _mean_where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean over a mask; 0 over an empty one."""
-    return torch.where(mask, values, 0).sum() / mask.sum().clamp(min=1)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.mutex import likely_pieces
+from mesophyll.representations.joining import likely_pieces
+from mesophyll.representations.pieces import largest_pieces
 
-__all__ = ["gather", "grow_into"]
+__all__ = ["gather", "grow_into", "settle"]
 
 
 def gather(
@@ -48,7 +49,17 @@ def gather(
     else:
         sinks = likely_pieces(many, oneness)
     labels = _labels_at_ends(moved, inside, sinks)
-    return sequential(remove_small(grow_into(_largest_pieces(labels), inside), min_size_vox))
+    return settle(labels, inside, min_size_vox)
+
+
+def settle(labels: Labels, inside: NDArray[np.bool_], min_size_vox: int) -> Labels:
+    """Return cells of one piece that fill the voxels inside as far as they reach, and no others, numbered 1, 2, 3, ...
+
+    Of each cell the largest piece inside is kept. What it loses, and what nobody claimed, goes to the cell around it. Then
+    cells smaller than ``min_size_vox`` are dropped.
+    """
+    own = largest_pieces(np.where(inside, labels, 0).astype(np.int32))
+    return sequential(remove_small(grow_into(own, inside), min_size_vox))
 
 
 def grow_into(labels: Labels, inside: NDArray[np.bool_]) -> Labels:
@@ -91,22 +102,6 @@ def _box_sum(counts: NDArray[np.int32]) -> NDArray[np.int32]:
         parts = [padded[(slice(None),) * axis + (slice(start, start + counts.shape[axis]),)] for start in range(3)]
         counts = parts[0] + parts[1] + parts[2]
     return counts
-
-
-def _largest_pieces(labels: Labels) -> Labels:
-    """Keep the largest connected piece of each cell; the other pieces become 0."""
-    pieces, count = cc3d.connected_components(labels, connectivity=6, return_N=True)
-    if count == 0:
-        return labels
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    owner = np.zeros(count + 1, np.int64)
-    owner[pieces.ravel()] = labels.ravel()
-    order = np.argsort(sizes, kind="stable")
-    best = np.zeros(int(owner.max()) + 1, np.int64)
-    best[owner[order]] = order  # the largest piece of an owner comes last and stays
-    keep = np.isin(np.arange(count + 1), best[1:])
-    keep[0] = False
-    return np.where(keep[pieces], labels, 0).astype(np.int32)
 
 
 @numba.njit(cache=True)

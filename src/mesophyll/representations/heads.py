@@ -96,6 +96,17 @@ class Heads(Representation):
         return zip(self.parts, self._spans(ndim), strict=True)
 
     @property
+    def reader(self) -> Representation:
+        """The part that decodes."""
+        return self.parts[self._decoding].reader
+
+    def with_reader(self, reader: Representation) -> Heads:
+        """Return the same parts, but for the one that decodes."""
+        place = self._decoding
+        part = self.parts[place].with_reader(reader)
+        return replace(self, parts=(*self.parts[:place], part, *self.parts[place + 1 :]))
+
+    @property
     def reach(self) -> int:
         """That of the part which reaches farthest."""
         return max(part.reach for part in self.parts)
@@ -103,6 +114,11 @@ class Heads(Representation):
     def at(self, spacing_um: float) -> Heads:
         """Return each part for other voxels."""
         return replace(self, parts=tuple(part.at(spacing_um) for part in self.parts))
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Those that all parts can have."""
+        return tuple(ndim for ndim in (2, 3) if all(ndim in part.axes for part in self.parts))
 
     def channels(self, ndim: int) -> int:
         """Those of all parts."""

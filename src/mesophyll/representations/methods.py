@@ -9,6 +9,7 @@ from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.boundaries import Boundaries
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.skeletons import Skeletons
 from mesophyll.representations.tissue import Tissue
@@ -25,6 +26,7 @@ METHODS: Kinds = {
     "affinities": Affinities,
     "boundaries": Boundaries,
     "skeletons": Skeletons,
+    "embeddings": Embeddings,
     "tissue": Tissue,
 }
 """Every method that needs no other one."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from mesophyll.labels import Labels
 
-__all__ = ["as_volume", "pieces"]
+__all__ = ["as_volume", "largest_pieces", "pieces"]
 
 
 def as_volume(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -24,3 +24,19 @@ def pieces(labels_S: Labels) -> tuple[Labels, int]:
     volume = inside.reshape(as_volume(labels_S.shape))
     cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
     return cells.reshape(volume.shape).astype(np.int32), int(count)
+
+
+def largest_pieces(labels: Labels) -> Labels:
+    """Keep the largest piece (by faces) of each cell; the other pieces become 0."""
+    found, count = cc3d.connected_components(labels, connectivity=6, return_N=True)
+    if count == 0:
+        return labels
+    sizes = np.bincount(found.ravel(), minlength=count + 1)
+    owner = np.zeros(count + 1, np.int64)
+    owner[found.ravel()] = labels.ravel()
+    order = np.argsort(sizes, kind="stable")
+    best = np.zeros(int(owner.max()) + 1, np.int64)
+    best[owner[order]] = order  # the largest piece of an owner comes last and stays
+    keep = np.isin(np.arange(count + 1), best[1:])
+    keep[0] = False
+    return np.where(keep[found], labels, 0).astype(np.int32)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.affinities import Affinities
-from mesophyll.representations.base import SPACING_UM, Representation
+from mesophyll.representations.base import SPACING_UM, Representation, tunable
 from mesophyll.representations.basins import basins
 from mesophyll.representations.graphs import average_linkage, region_graph
+from mesophyll.representations.joining import likely_pieces
 from mesophyll.representations.losses import mean_where
 from mesophyll.representations.medial import axis_nearness
-from mesophyll.representations.mutex import likely_pieces
 from mesophyll.representations.paths import depths, least_depths
 from mesophyll.representations.pieces import pieces
 
@@ -54,10 +54,10 @@ class Skeletons(Representation):
     long_um: tuple[float, ...] = (2.6, 5.2)
     overlap: float = 1.0
     beta: float = 5.0
-    threshold: float = 0.5
-    seeds_above: float = 0.7
-    oneness: float = 0.5
-    min_size_vox: int = 20
+    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    seeds_above: float = tunable(0.7, among=(0.4, 0.5, 0.6, 0.7, 0.8))
+    oneness: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
         _ = self._affinities  # it knows which lengths are none

@@ -1,0 +1,63 @@
+"""``mesophyll tune``: how a model's outputs are best read as cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mesophyll.cli.options import DeviceOption, PlanFile
+from mesophyll.cli.outputs import check_output
+from mesophyll.cli.screen import bars, say, show
+from mesophyll.cli.segmenting import plan_of
+from mesophyll.cli.verb import verb
+
+__all__ = ["register", "tune"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    verb(
+        app,
+        tune,
+        examples=[
+            "mesophyll tune my-model leaf-8 leaf-9 -o my-tuned",
+            "mesophyll tune leaf-3d painted -o leaf-3d-tuned --device cuda",
+        ],
+    )
+
+
+def tune(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="NAME_OR_FOLDER", help="A shipped model, or a trained one's folder; it is not touched."),
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DATA...", help="Folders with labels.* and a scan, or results (.zarr), that it has not learnt from."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL_FOLDER", help="Where the tuned model goes: a new folder.")
+    ],
+    plan: PlanFile = None,
+    device: DeviceOption = None,
+) -> None:
+    """Tune the decoder of a model by labelled scans: change its settings where that is sure to find more cells."""
+    from mesophyll import tuning
+    from mesophyll.io import read_example
+
+    check_output(out, ("",))
+    how, examples = plan_of(plan, device), [read_example(folder) for folder in data]
+    with bars() as progress:
+        found = tuning.tune(model, examples, out, plan=how, progress=progress)
+    show(found.table())
+    show(found.scores())
+    told = (
+        "with these settings"
+        if found.changed
+        else "with the settings that it had: no other is better by more than noise"
+    )
+    say(f"the model is written to {out} {told}")

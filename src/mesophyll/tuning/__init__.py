@@ -1,0 +1,198 @@
+"""Tune the decoder of a model: the settings by which its outputs are read as cells. The network stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mesophyll import __version__
+from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
+from mesophyll.evaluation import Difference, Fates, difference, mean_ap, pooled
+from mesophyll.inference import SegmentationPlan
+from mesophyll.io import Example, replacing
+from mesophyll.model import Model, choose, rounded, save
+from mesophyll.progress import Progress, silent
+from mesophyll.representations import Representation
+from mesophyll.tuning.looking import sights
+from mesophyll.tuning.searching import Remembered, Step, search
+
+__all__ = ["Step", "Tuning", "tune"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What came out.
+
+    Parameters
+    ----------
+    model
+        The model with the settings that were chosen; those that it had, where none was better by more than noise.
+    steps
+        How the search went.
+    before, after
+        What becomes of the true cells with the settings that it had, and with those chosen.
+    """
+
+    model: Model
+    steps: tuple[Step, ...]
+    before: Fates
+    after: Fates
+
+    @property
+    def changed(self) -> bool:
+        """Whether any setting is another one now."""
+        return any(step.taken for step in self.steps)
+
+    @property
+    def gain(self) -> Difference:
+        """The mean AP after minus that before, on the scans by which the settings were chosen: flattered a little."""
+        return difference(self.after, self.before) if self.changed else Difference(0.0, (0.0, 0.0))
+
+    def table(self) -> list[dict[str, str | int | float]]:
+        """Return rows to print: of each step the best other value, what it gains, and whether it was taken."""
+        return [
+            {
+                "setting": step.name,
+                "is": str(step.was),
+                "best other": str(step.best),
+                "gain in mAP": step.gain.mean_ap,
+                "from": step.gain.interval[0],
+                "to": step.gain.interval[1],
+                "taken": "yes" if step.taken else "no",
+            }
+            for step in self.steps
+        ]
+
+    def scores(self) -> list[dict[str, str | int | float]]:
+        """Return rows to print: the mean AP over IoU 0.1 to 0.9 before and after, and their difference."""
+        told = {"before": mean_ap(self.before), "after": mean_ap(self.after)}
+        told["after - before"] = (self.gain.mean_ap, self.gain.interval)
+        return [{"": name, "mAP": mean, "from": low, "to": high} for name, (mean, (low, high)) in told.items()]
+
+
+def tune(
+    model: str | Path | Model,
+    examples: Sequence[Example],
+    folder: Path,
+    *,
+    plan: SegmentationPlan | None = None,
+    progress: Progress = silent,
+) -> Tuning:
+    """Choose the settings of a model's decoder by labelled scans, and write the model with them into a new folder.
+
+    The network looks at each scan once. Then settings take turns, and a change is taken only where it beats what was by more
+    than noise, see `mesophyll.tuning.searching.search`; otherwise the model keeps what it had. The model itself is not touched.
+
+    Parameters
+    ----------
+    model
+        A shipped model's name, a folder, or a `Model`.
+    examples
+        Scans with labels that the network has not learnt from, see `mesophyll.io.read_example`. Of several reconstructions
+        the first is looked at, in the order of their names.
+    folder
+        Where the tuned model goes: a new folder.
+    plan
+        How the model goes through the scans.
+    progress
+        Told what is being done.
+
+    Raises
+    ------
+    VolumeError
+        Where there are no examples.
+    ModelError
+        Where the model has learnt from one of them, as its card says.
+    LabelsError
+        Where an example has no cell that is known, or cells and no background.
+    SettingsError
+        Where the representation has no settings of its decoder, or the plan sets some.
+    FileError
+        Where the folder is not new, or cannot be written.
+    """
+    plan = plan or SegmentationPlan()
+    known = _checked(model, examples, plan)
+    _check_new(Path(folder))
+    with replacing(folder) as partial:
+        partial.mkdir()
+        with TemporaryDirectory(dir=partial, ignore_cleanup_errors=True) as scratch:
+            found = _tuned(known, examples, plan, Path(scratch), progress)
+        names = [example.name for example in examples]
+        card = _card(known, found, names)
+        made = replace(found, model=replace(found.model, name=Path(folder).resolve().name, card=card))
+        save(made.model, partial, exact=not rounded(known))
+    return made
+
+
+def _checked(model: str | Path | Model, examples: Sequence[Example], plan: SegmentationPlan) -> Model:
+    if not examples:
+        raise VolumeError(
+            "there is nothing to tune by",
+            "a decoder is tuned by labelled scans that its network has not learnt from",
+            "pass at least one folder",
+        )
+    known = choose(model, "cells", examples[0].labels.ndim)
+    if not known.representation.reader.decoding:
+        raise SettingsError(
+            f"{type(known.representation.reader).__name__} has no settings of its decoder",
+            "those are what is tuned",
+            "use the model as it is",
+        )
+    if plan.decoding:
+        raise SettingsError(
+            f"the plan says decoding = {plan.decoding}", "tuning chooses these settings", "leave decoding out"
+        )
+    learnt = [example.name for example in examples if example.name in known.learnt_from]
+    if learnt:
+        raise ModelError(
+            f"the model {known.name} has learnt from {', '.join(learnt)}, as its card says",
+            "of what it learnt from, a network says more than it knows of other scans",
+            "tune by labelled scans that were kept from it",
+        )
+    return known
+
+
+def _check_new(folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FileError(
+            f"{folder} is not empty", "a tuned model goes into a new folder", "pass another folder, or remove this one"
+        )
+
+
+def _tuned(
+    model: Model, examples: Sequence[Example], plan: SegmentationPlan, scratch: Path, progress: Progress
+) -> Tuning:
+    seen = sights(model, examples, plan=plan, scratch=scratch, progress=progress)
+
+    @Remembered
+    def judge(reader: Representation) -> Fates:
+        read = replace(model, representation=model.representation.with_reader(reader))
+        return pooled([sight.fates(read, plan, scratch) for sight in seen])
+
+    given = model.representation.reader
+    chosen, steps = search(given, judge, progress)
+    tuned = replace(model, representation=model.representation.with_reader(chosen))
+    return Tuning(tuned, tuple(steps), judge(given), judge(chosen))
+
+
+def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
+    """Return the card of the tuned model. Scores of other settings than its own are left out."""
+    kept = {key: value for key, value in known.card.items() if key != "scores" or not found.changed}
+    entry = {
+        "version": __version__,
+        "data": names,
+        "values": {name: list(values) for name, values in known.representation.reader.decoding.items()},
+        "before": _told(known.representation.reader, found.before),
+        "after": _told(found.model.representation.reader, found.after),
+        "difference": {"mAP": found.gain.mean_ap, "interval": list(found.gain.interval)},
+    }
+    return kept | {"tuning": entry}
+
+
+def _told(reader: Representation, fates: Fates) -> dict[str, Any]:
+    mean, interval = mean_ap(fates)
+    settings = {name: getattr(reader, name) for name in reader.decoding}
+    return {"settings": settings, "mAP": mean, "mAP_interval": list(interval)}

@@ -1,0 +1,97 @@
+"""What a network says of labelled scans: looked at once, kept in files, and read as cells as often as is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesophyll import evaluation
+from mesophyll.cuts import Cut, labelled, sections
+from mesophyll.errors import LabelsError
+from mesophyll.evaluation import Fates, pooled
+from mesophyll.inference import SegmentationPlan, at_scan, find_cells, look
+from mesophyll.io import Example
+from mesophyll.labels import UNKNOWN
+from mesophyll.model import Model
+from mesophyll.progress import Progress, named
+from mesophyll.volume import LazyArray
+
+__all__ = ["Sight", "sights"]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a network said of a labelled scan.
+
+    Parameters
+    ----------
+    example
+        The scan, of which the first reconstruction was looked at, and its true labels.
+    outputs
+        Shape (C, *S) at the model's voxels, float16, in a file.
+    where
+        The sections of a volume in which alone its cells are known; empty where they are judged as a whole.
+    """
+
+    example: Example
+    outputs: NDArray[np.float16]
+    where: tuple[Cut, ...] = ()
+
+    def fates(self, model: Model, plan: SegmentationPlan, scratch: Path) -> Fates:
+        """Return what becomes of the true cells where the outputs are read by a model's representation.
+
+        What a section cuts into pieces are cells of their own there, of the truth and of what is found.
+        """
+        with TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as place:
+            cells = find_cells(model, self.outputs, scratch=Path(place), plan=plan)
+            labels, truth = at_scan(cells, self.example.scans[0], "cells").data, self.example.labels.data
+            if not self.where:
+                return evaluation.fates(labels, truth)
+            pairs = zip(sections(labels, self.where), sections(truth, self.where), strict=True)
+            return pooled([evaluation.fates(found, true) for found, true in pairs])
+
+
+def sights(
+    model: Model, examples: Sequence[Example], *, plan: SegmentationPlan, scratch: Path, progress: Progress
+) -> list[Sight]:
+    """Look at labelled scans; a model of images looks at labelled slices one by one.
+
+    Raises
+    ------
+    LabelsError
+        Where an example has no cell that is known, or cells and no background.
+    """
+    found: list[Sight] = []
+    for example in examples:
+        _check_judgeable(example.labels.data, example.name)
+        where = labelled(example.labels.data)
+        flat = bool(where) and model.network.ndim == 2
+        for shown in map(example.section, where) if flat else [example]:
+            place = scratch / f"sight-{len(found)}"
+            place.mkdir()
+            image = model.prepare(shown.scans[0], **model.beside(shown))
+            outputs = look(model, image, scratch=place, plan=plan, progress=named(progress, shown.name))
+            found.append(Sight(shown, outputs, () if flat else tuple(where)))
+    return found
+
+
+def _check_judgeable(labels: LazyArray, name: str) -> None:
+    """See that found cells can be called right and wrong; labels are read layer by layer."""
+    met = set[int]()
+    for place in range(labels.shape[0]):
+        met |= set(np.unique(np.sign(labels[place : place + 1])).tolist())
+    if 1 not in met:
+        raise LabelsError(
+            f"{name} holds no labelled cell", "a decoder is tuned by cells that are known", "leave the folder out"
+        )
+    if UNKNOWN in met and 0 not in met:
+        raise LabelsError(
+            f"{name} holds cells and no background",
+            "where nobody knows what lies between cells, nobody knows which of those found are false",
+            "label slices or a box completely",
+        )
