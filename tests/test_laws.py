@@ -212,6 +212,120 @@ class EmbeddingTornBySections(Embeddings):
 
 
 @dataclass(frozen=True)
+class NegatedFlowToTheSkeleton(NegatedFlow):
+    target: str = "skeleton"
+
+
+@dataclass(frozen=True)
+class NothingParts(Flows):
+    target: str = "skeleton"
+    parting: float = 2.5
+
+
+@dataclass(frozen=True)
+class SkeletonTooFarForItsHalo(Flows):
+    target: str = "skeleton"
+    halo: int = 1
+
+
+@dataclass(frozen=True)
+class BoundaryOnBothSides(Boundaries):
+    """A cell's neighbours in the air are its boundary, too."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        for axis in range(labels_S.ndim):
+            target[1] = np.maximum(target[1], np.roll(target[1], 1, axis))
+        return target
+
+
+@dataclass(frozen=True)
+class CentroidsBesideThemselves(Boundaries):
+    variant: str = "centroid"
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:2], np.roll(target[2:], 12, axis=-1)])
+
+
+@dataclass(frozen=True)
+class EveryCellIsDeep(Boundaries):
+    """Depth as a share of the greatest in the patch, which is other in a crop."""
+
+    variant: str = "distance"
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:2], target[2:] / max(target[2].max(), 0.1)])
+
+
+@dataclass(frozen=True)
+class BoundariesThatLearnTheUnknown(Boundaries):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class BoundariesWithoutThem(Boundaries):
+    """The foreground alone is learnt."""
+
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.cat([target_BCS[:, :1], 0 * target_BCS[:, 1:]], dim=1), known_BS)
+
+
+@dataclass(frozen=True)
+class BoundariesAsLogits(Boundaries):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class BoundariesFromSections(Boundaries):
+    def forget(self, target_CS, sections_S):
+        return np.where(sections_S, np.float32(np.nan), target_CS)
+
+
+@dataclass(frozen=True)
+class BoundariesFlippedAcross(Boundaries):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, axes)
+
+
+@dataclass(frozen=True)
+class SkeletonOfTheFirst(Skeletons):
+    """One skeleton for all cells: nearness falls with the number of the cell."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[-1] /= np.maximum(labels_S, 1)
+        return target
+
+
+@dataclass(frozen=True)
+class SkeletonsOnlyFlipped(Skeletons):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class SkeletonsJoinAll(Skeletons):
+    oneness: float = -0.1
+
+
+@dataclass(frozen=True)
+class SkeletonsLearnTheirNaN(Skeletons):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
+class SkeletonsWithinALayer(Skeletons):
+    """The halo that a skeleton needs is forgotten."""
+
+    halo: int = 1
+
+
+@dataclass(frozen=True)
 class TissueByOccurrence(Tissue):
     """A channel for what comes first, one for what comes next, ..., instead of one for each code."""
 
@@ -304,6 +418,22 @@ PLANTED = [
     (EmbeddingTowardsCentroids, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
     (EmbeddingOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (EmbeddingTornBySections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (NegatedFlowToTheSkeleton, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (NothingParts, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SkeletonTooFarForItsHalo, laws.law_3_the_halo_is_honest),
+    (CentroidsBesideThemselves, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (EveryCellIsDeep, laws.law_3_the_halo_is_honest),
+    (BoundariesThatLearnTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (BoundariesWithoutThem, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (BoundariesAsLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (BoundaryOnBothSides, laws.law_7_no_cells_in_no_cells_out),
+    (BoundariesFlippedAcross, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (BoundariesFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (SkeletonsJoinAll, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SkeletonOfTheFirst, laws.law_2_renaming_cells_changes_nothing),
+    (SkeletonsWithinALayer, laws.law_3_the_halo_is_honest),
+    (SkeletonsOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (SkeletonsLearnTheirNaN, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),
     (TissueSmoothed, laws.law_3_the_halo_is_honest),
