@@ -19,7 +19,8 @@ from mesophyll.inference import SegmentationPlan, decode, predict, segment, segm
 from mesophyll.labels import same_partition, split_pieces
 from mesophyll.model import Image, Intensity, Model, load
 from mesophyll.network import Network
-from mesophyll.representations import Cellpose, Flows, Representation
+from mesophyll.representations import Affinities, Cellpose, Flows, Representation
+from mesophyll.representations.graphs import ends
 from mesophyll.tiling import even
 from mesophyll.volume import Volume
 
@@ -127,6 +128,30 @@ def test_what_a_network_says_of_one_side_only_is_undone_by_mirrors(shape, float3
     inner = (..., slice(1, 8))  # what a roll carries round, and padding, lies outside
     sigmoid = (1 / (1 + np.exp(-np.roll(array, 1, -1)[inner])) + 1 / (1 + np.exp(-np.roll(array, -1, -1)[inner]))) / 2
     np.testing.assert_allclose(mirrored[0][inner], sigmoid, atol=2e-3)
+
+
+class Pairwise(Same):
+    """A network that says of each pair of voxels how much grey the two hold together."""
+
+    def __init__(self, ndim):
+        super().__init__(ndim)
+        self.network = replace(self.network, outputs=Affinities().channels(ndim))
+
+    def forward(self, image_BCS):
+        image = super().forward(image_BCS)[:, 0]
+        axes = tuple(range(1, image.ndim))
+        others = [torch.roll(image, [-step for step in way], axes) for way in Affinities().offsets(len(axes))]
+        return torch.stack([image, *(image + other for other in others)], dim=1)
+
+
+@pytest.mark.parametrize("shape", [(32, 40), (16, 24, 32)])
+def test_of_pairs_that_lead_out_of_a_mirror_the_straight_look_tells(shape, float32):
+    model = Model("pairs", Pairwise(len(shape)), Affinities(), 1.0)
+    straight, mirrored = (predicted(model, picture(*shape), mirror=mirror) for mirror in (False, True))
+    assert np.isfinite(mirrored).all()
+    for channel, offset in enumerate(Affinities().offsets(len(shape)), start=1):
+        here, _ = ends(shape, offset)  # what a roll carries round lies outside
+        np.testing.assert_allclose(mirrored[channel][here], straight[channel][here], atol=4e-3)
 
 
 def test_a_network_that_sees_alike_from_all_sides_needs_no_mirrors(float32):

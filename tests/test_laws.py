@@ -16,6 +16,7 @@ from mesophyll.representations import (
     Affinities,
     Boundaries,
     Cellpose,
+    Descriptors,
     Embeddings,
     Flows,
     Heads,
@@ -47,6 +48,7 @@ METHODS = {
     "discriminative embeddings": Embeddings(variant="discriminative"),
     "spatial embeddings": Embeddings(variant="spatial"),
     "sparse embeddings": Embeddings(variant="sparse"),
+    "shapes beside affinities": Heads(parts=(Descriptors(), Affinities())),
     "tissue": Tissue(),
 }
 

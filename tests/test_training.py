@@ -24,7 +24,7 @@ from mesophyll.network import CellposeNetwork, Network
 from mesophyll.patches import Augmentation, Source
 from mesophyll.plan import TrainingPlan
 from mesophyll.preparation import Preparation
-from mesophyll.representations import Cellpose, Flows, from_table
+from mesophyll.representations import Affinities, Cellpose, Flows, from_table
 from mesophyll.supply import Shelf
 from mesophyll.training import split, train
 from mesophyll.view import View
@@ -305,6 +305,28 @@ def test_nothing_is_made_where_there_is_nothing_to_train_on(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.parametrize(
+    ("longest", "halo", "words"),
+    [
+        (16.0, 32, ["compares voxels 16 apart (1 µm each)", "patch = 16", "at most 15 apart", "make patch larger"]),
+        (12.0, 11, ["compares voxels 12 apart", "halo = 11", "at most 11 apart", "make halo larger"]),
+    ],
+)
+def test_a_length_that_no_patch_holds_is_told_before_anything_is_made(longest, halo, words, tmp_path):
+    table = {"name": "affinities", "long_um": [longest], "halo": halo}
+    plan = replace(PLAN, representation={"name": "heads", "halo": halo, "parts": [table]})
+    complaint(SettingsError, lambda: train([example(0), example(1)], tmp_path / "model", plan), *words)
+    assert not (tmp_path / "model").exists()
+
+
+def test_lengths_become_voxels_by_the_spacing_of_the_plan(tmp_path):
+    table = {"name": "affinities", "long_um": [3.0], "diagonal_um": [], "halo": 8, "spacing_um": 0.1}
+    plan = replace(PLAN, representation=table, epochs=1, steps=1, spacing_um=1.0)
+    model = train([example(seed) for seed in range(2)], tmp_path / "model", plan, device="cpu")
+    assert model.representation.offsets(2) == [(1, 0), (0, 1), (3, 0), (0, 3)]
+    assert load(tmp_path / "model").representation == model.representation
+
+
 def test_a_folder_whose_place_is_missing_is_told(tmp_path):
     examples = [example(0), example(1)]
     complaint(FileError, lambda: train(examples, tmp_path / "no" / "model", PLAN), "cannot be made", "its parent")
@@ -446,6 +468,26 @@ def test_image_target_and_what_is_known_are_mirrored_together():
         assert inside[tuple(near)].mean() > 0.95  # the way still leads on within cells
         ways.add(shown.image_CS.tobytes())
     assert len(ways) == 4
+
+
+def test_a_mirrored_target_of_pairs_is_that_of_the_mirrored_cells_or_not_known():
+    still = Augmentation(turn=0, brightness=0, contrast=0, gamma=0, noise=0, blur=0, shading=0)
+    method = Affinities(halo=12)
+    how, labels = Preparation(method, 2, 32, still), crowd(2, side=64)
+    image = Image(Volume((labels > 0).astype(np.float32), (1.0, 1.0), name="leaf"), 0.0, 1.0, None)
+    made = how.prepare(Source("leaf", (image,), labels, (slice(0, 64),) * 2), np.random.default_rng(3))
+    unknown = []
+    for seed in range(8):
+        shown = how.show(made, np.random.default_rng(seed)).target_CS
+        told = np.isfinite(shown)
+        for channel, (along, across) in enumerate(method.offsets(2), start=1):
+            here = (slice(max(-along, 0), 32 - max(along, 0)), slice(max(-across, 0), 32 - max(across, 0)))
+            there = (slice(max(along, 0), 32 - max(-along, 0)), slice(max(across, 0), 32 - max(-across, 0)))
+            both = (shown[0][here] > 0) & (shown[0][there] > 0)
+            assert not shown[channel][here][~both].any()
+        assert set(np.unique(shown[told])) <= {0, 1}
+        unknown.append(int((~told).sum()))
+    assert min(unknown) == np.isnan(made.target_CS).sum() < max(unknown)
 
 
 def test_patches_to_judge_on_are_not_varied_and_are_made_once():

@@ -9,6 +9,7 @@ from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.boundaries import Boundaries
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.descriptors import Descriptors
 from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
@@ -21,6 +22,7 @@ __all__ = [
     "Affinities",
     "Boundaries",
     "Cellpose",
+    "Descriptors",
     "Embeddings",
     "Flows",
     "Heads",

@@ -16,15 +16,20 @@ from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
+from mesophyll.representations.descriptors import Descriptors
 from mesophyll.representations.flows import Flows
-from mesophyll.representations.methods import METHODS, read_table, write_table
+from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
 from mesophyll.settings import unknown
 
-__all__ = ["Heads"]
+__all__ = ["PARTS", "Heads"]
+
+
+PARTS: Kinds = {**METHODS, "descriptors": Descriptors}
+"""What can be one of several: every method, and what is only learnt beside one."""
 
 
 def _as_table(part: Representation) -> dict[str, Any]:
-    return write_table(part, METHODS)
+    return write_table(part, PARTS)
 
 
 def _as_part(table: object) -> Representation:
@@ -34,7 +39,7 @@ def _as_part(table: object) -> Representation:
             "each part is a table with a name and its settings",
             "write it under [[representation.parts]]",
         )
-    return read_table(table, METHODS)
+    return read_table(table, PARTS)
 
 
 Part = Annotated[Representation, PlainValidator(_as_part), PlainSerializer(_as_table)]
@@ -54,7 +59,7 @@ class Heads(Representation):
     parts
         What is learnt, in the order of the channels.
     decode_by
-        The name of the part that cells are read from; empty: the first one.
+        The name of the part that cells are read from; empty: the first one that finds any.
     """
 
     parts: tuple[Part, ...] = (Flows(), Affinities())
@@ -77,6 +82,12 @@ class Heads(Representation):
                 )
         if self.decode_by and self.decode_by not in names:
             raise unknown("decode_by =", self.decode_by, names)
+        if self.ceiling == 0:
+            raise SettingsError(
+                f"cells are to be read from {names[self._decoding]}",
+                "it only helps another method to be learnt",
+                "add a part that finds cells, and name it in decode_by",
+            )
 
     @property
     def _names(self) -> list[str]:
@@ -85,7 +96,9 @@ class Heads(Representation):
     @property
     def _decoding(self) -> int:
         """The place of the part that decodes."""
-        return self._names.index(self.decode_by) if self.decode_by else 0
+        if self.decode_by:
+            return self._names.index(self.decode_by)
+        return next((place for place, part in enumerate(self.parts) if part.ceiling > 0), 0)
 
     def _spans(self, ndim: int) -> list[slice]:
         """Return the channels of each part."""
