@@ -7,19 +7,27 @@ from typing import Any
 
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
+from mesophyll.representations.boxes import Boxes
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.contours import Contours
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
 from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
+from mesophyll.representations.spheres import Spheres
+from mesophyll.representations.stars import Stars
 from mesophyll.representations.tissue import Tissue
 
 __all__ = [
     "REPRESENTATIONS",
     "Affinities",
+    "Boxes",
     "Cellpose",
+    "Contours",
     "Flows",
     "Heads",
     "Representation",
+    "Spheres",
+    "Stars",
     "Tissue",
     "from_table",
     "to_table",

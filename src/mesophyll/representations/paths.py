@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
 
-__all__ = ["centroids", "depths", "interior_points", "unit_steps", "waypoints"]
+__all__ = ["centroids", "depths", "interior_points", "relative_depths", "unit_steps", "waypoints"]
 
 # A cell's interior is what lies at least this share of its greatest depth below its surface.
 INTERIOR_DEPTH = 0.7
@@ -35,6 +35,14 @@ def depths(cells: Labels) -> NDArray[np.float32]:
     depth = edt.edt(cells, black_border=False, parallel=1).reshape(cells.shape)
     # A cell that fills the volume has no surface there, hence no finite depth: all of it is interior.
     return np.where(np.isfinite(depth), depth, np.float32(max(cells.shape)))
+
+
+def relative_depths(cells: Labels, count: int) -> NDArray[np.float32]:
+    """Return how deep each voxel lies in its cell as a share of the cell's deepest, shape (Z, Y, X); 0 outside cells."""
+    depth = depths(cells)
+    deepest = np.zeros(count + 1, np.float32)
+    np.maximum.at(deepest, cells.ravel(), depth.ravel())
+    return np.where(cells > 0, depth / np.maximum(deepest, 1)[cells], np.float32(0)).astype(np.float32)
 
 
 def interior_points(cells: Labels, count: int, depth: NDArray[np.float32]) -> NDArray[np.int64]:
