@@ -10,18 +10,24 @@ import pytest
 import torch
 
 import laws
+from complaint import complaint
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
+from mesophyll.errors import SettingsError
 from mesophyll.representations import (
     Affinities,
     Boundaries,
+    Boxes,
     Cellpose,
+    Contours,
     Descriptors,
     Embeddings,
     Flows,
     Heads,
     Representation,
     Skeletons,
+    Spheres,
+    Stars,
     Tissue,
     embeddings,
 )
@@ -38,6 +44,10 @@ METHODS = {
     "average linkage": Affinities(decoder="linkage"),
     "multicut": Affinities(decoder="multicut"),
     "lifted multicut": Affinities(decoder="lifted"),
+    "stars": Stars(rays=32),
+    "contours": Contours(),
+    "spheres": Spheres(),
+    "boxes": Boxes(),
     "flows beside affinities": Heads(),
     "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
     "interiors within boundaries": Boundaries(variant="interior"),
@@ -49,8 +59,12 @@ METHODS = {
     "spatial embeddings": Embeddings(variant="spatial"),
     "sparse embeddings": Embeddings(variant="sparse"),
     "shapes beside affinities": Heads(parts=(Descriptors(), Affinities())),
+    "flows beside contours": Heads(parts=(Flows(), Contours())),
     "tissue": Tissue(),
 }
+
+ASKED = [pytest.param(method, ndim, id=f"{ndim}-{name}") for name, method in METHODS.items() for ndim in method.axes]
+"""Each method with the number of axes that it is made for."""
 
 
 def keep(law, method: Representation, ndim: int, scratch) -> None:
@@ -58,11 +72,32 @@ def keep(law, method: Representation, ndim: int, scratch) -> None:
     law(method, ndim, scratch) if needs_scratch else law(method, ndim)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize(("method", "ndim"), ASKED)
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 def test_representations_keep_the_laws(law, method, ndim, tmp_path):
     keep(law, method, ndim, tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_method_is_made_for_images_or_volumes_and_says_so(method):
+    assert method.axes
+    for ndim in (2, 3):
+        if ndim in method.axes:
+            assert method.channels(ndim) > 0
+        else:
+            complaint(SettingsError, lambda ndim=ndim: method.channels(ndim), "only", "correct ndim")
+
+
+@pytest.mark.parametrize(
+    ("method", "ndim"), [(m, n) for m in (Stars(), Contours(), Spheres(), Boxes()) for n in m.axes]
+)
+def test_shapes_are_mirrored_exactly(method, ndim):
+    """Law 12 in every channel, however small its part: a shape has no two ways that are equally long."""
+    truth = laws.material(method, ndim, side=30)
+    target = method.encode(truth)
+    for axes in ((0,), (ndim - 1,), tuple(range(ndim))):
+        again = method.encode(np.ascontiguousarray(np.flip(truth, axes)))
+        np.testing.assert_allclose(method.mirror(target, axes), again, atol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -399,6 +434,106 @@ class ValuesWithoutTheDefault(Flows):
     passes: int = tunable(7, among=(6, 8))
 
 
+@dataclass(frozen=True)
+class RaysInAnotherOrder(Stars):
+    def decode(self, output_CS):
+        return super().decode(np.concatenate([output_CS[:2], np.roll(output_CS[2:], len(output_CS) // 3, axis=0)]))
+
+
+@dataclass(frozen=True)
+class StarsOnlyFlipped(Stars):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class StarsWithATooSmallHalo(Stars):
+    halo: int = 3
+
+
+@dataclass(frozen=True)
+class LearnsStarsFromSections(Stars):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
+class StarsInLogits(Stars):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class RingsAreSaidToBeStars(Stars):
+    """Keeps what no star can hold."""
+
+    def decode(self, output_CS):
+        return Flows().decode(Flows().encode(laws.CASES["ring"](output_CS.ndim - 1)))
+
+
+@dataclass(frozen=True)
+class AxesOfOutlinesSwapped(Contours):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        pairs = target[4:].reshape(-1, 2, 2, *labels_S.shape)
+        return np.concatenate([target[:4], pairs[:, ::-1].reshape(target[4:].shape)])
+
+
+@dataclass(frozen=True)
+class OutlinesOnlyFlipped(Contours):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class OutlinesWithoutMask(Contours):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class SpheresOfTwiceTheRadius(Spheres):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[2] *= 2
+        return target
+
+
+@dataclass(frozen=True)
+class SpheresOnlyFlipped(Spheres):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class SpheresBeyondCells(Spheres):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1] += 0.01
+        return target
+
+
+@dataclass(frozen=True)
+class PartsInAnotherOrder(Boxes):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        first = 2 + 2 * labels_S.ndim
+        return np.concatenate([target[:first], np.roll(target[first:], 1, axis=0)])
+
+
+@dataclass(frozen=True)
+class BoxesOnlyFlipped(Boxes):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class PartsByTheNumberOfTheCell(Boxes):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.where(labels_S % 2, target, np.concatenate([target[:-9], target[:-10:-1]]))
+
+
 PLANTED = [
     (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
@@ -447,11 +582,32 @@ PLANTED = [
     (TissueSwapped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (EncodesByTheThreshold, laws.law_14_decoding_alone_reads_what_can_be_tuned),
     (ValuesWithoutTheDefault, laws.law_14_decoding_alone_reads_what_can_be_tuned),
+    (RaysInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (StarsOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (StarsWithATooSmallHalo, laws.law_3_the_halo_is_honest),
+    (LearnsStarsFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (StarsInLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (RingsAreSaidToBeStars, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
+    (AxesOfOutlinesSwapped, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (OutlinesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (OutlinesWithoutMask, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (SpheresOfTwiceTheRadius, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SpheresOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (SpheresBeyondCells, laws.law_7_no_cells_in_no_cells_out),
+    (PartsInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (BoxesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (PartsByTheNumberOfTheCell, laws.law_2_renaming_cells_changes_nothing),
 ]
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize(("bug", "law"), PLANTED, ids=lambda part: part.__name__)
+@pytest.mark.parametrize(
+    ("bug", "law", "ndim"),
+    [
+        pytest.param(bug, law, ndim, id=f"{ndim}-{bug.__name__}-{law.__name__}")
+        for bug, law in PLANTED
+        for ndim in bug().axes
+    ],
+)
 def test_a_planted_bug_breaks_its_law(bug, law, ndim, tmp_path):
     with pytest.raises((AssertionError, ValueError)):
         keep(law, bug(), ndim, tmp_path)

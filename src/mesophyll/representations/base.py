@@ -99,7 +99,7 @@ class Representation(ABC):
             kinds = {2: "images", 3: "volumes"}
             raise SettingsError(
                 f"{type(self).__name__} in {kinds[ndim]}",
-                f"it is made for {' and '.join(kinds[each] for each in self.axes) or 'neither images nor volumes'} only",
+                f"it is made for {' and '.join(kinds[each] for each in self.axes)} only",
                 "correct ndim, or let a model of images go through a volume slice by slice: volume_by = 'slices'",
             )
 
