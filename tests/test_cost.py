@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from mesophyll import cost as measuring
 from mesophyll.cost import Cost, counted
 
 MEGABYTE = 2**20
@@ -29,6 +30,13 @@ def test_memory_is_the_most_that_was_held_meanwhile_and_not_before():
     little, much, again = held(1), held(300), held(1)
     assert much > little + 250 * MEGABYTE
     assert again < much - 200 * MEGABYTE
+
+
+def test_where_the_system_does_not_tell_memory_is_0(monkeypatch, tmp_path):
+    monkeypatch.setattr(measuring, "_PROCESS", tmp_path / "none")
+    with counted() as cost:
+        pass
+    assert cost.memory_bytes == 0
 
 
 def test_steps_one_after_the_other_take_their_time_together_and_the_memory_of_the_larger():

@@ -207,13 +207,13 @@ def side_by_side():
 @pytest.mark.parametrize("scale", ["small", "full"])
 def test_every_method_of_cells_is_taught_by_the_same_plan_for_the_same_time(side_by_side, scale):
     named, alike = set(), set()
-    for run in side_by_side.runs:
+    for run in (run for run in side_by_side.runs if run.learn):
         plan = side_by_side.training_plan(run, scale)
-        method = from_table(plan.representation)
+        assert from_table(plan.representation).subject == "cells"
         named |= {plan.representation["name"]}
         voxels = plan.patch**plan.ndim * plan.batch * plan.accumulate
         plan = replace(plan, ndim=3, patch=64, batch=voxels // 64**3, representation={}, seed=0)
-        alike |= {(voxels, run.learn, method.halo, str(plan))}
+        alike |= {(voxels, run.learn, str(plan))}
     assert len(alike) == 1
     assert named == {name for name, kind in REPRESENTATIONS.items() if kind.subject == "cells"}
 
@@ -236,8 +236,8 @@ def test_every_row_of_it_can_be_taught_tuned_and_judged(tmp_path):
     file = experiment.shipped()["representations"]
     given = read_table(file)
     small = {name: leaf | {"shape": [32, 64, 32]} for name, leaf in given["leaves"].items()}
-    step = {"epochs": 1, "steps": 1, "validation_patches": 1, "held_out": 0.5, "levels": 2, "patch": 16, "batch": 1}
-    runs = [run | {"plan": run["plan"] | {"patch": 16, "batch": 1}} for run in given["runs"]]
+    step = {"epochs": 1, "steps": 1, "validation_patches": 1, "held_out": 0.5, "levels": 2}
+    runs = [run | ({"plan": run["plan"] | {"patch": 32, "batch": 1}} if "plan" in run else {}) for run in given["runs"]]
     trials = {"grape": {"data": ["grape a"], "sections": 3}}
     changed = {
         "leaves": small,

@@ -112,6 +112,17 @@ def test_a_model_may_stand_beside_the_values_that_are_tried():
     assert steps[0].best == 3
 
 
+def test_a_setting_that_another_one_makes_idle_is_still_tried():
+    @dataclass(frozen=True)
+    class Linked(Dials):
+        third: int = tunable(0, among=(0, 1), only={"second": "a"})
+
+    assert "third" not in Linked(second="b").decoding
+    chosen, steps = search(Linked(), Remembered(lambda method: judged(0.3 + 0.5 * (method.second == "b"))))
+    assert chosen == Linked(second="b")
+    assert {step.name for step in steps} == {"first", "second", "third"}
+
+
 def test_it_is_told_which_setting_is_tried():
     told = []
     search(Dials(), Remembered(lambda _: judged(0.5)), lambda *step: told.append(step))

@@ -25,7 +25,7 @@ class Cost:
         By the clock: on a busy machine also those of its neighbours.
     memory_bytes
         The most that the whole program held in memory meanwhile, what it held before included; 0 where the system does not
-        tell (all but Linux).
+        tell, as Linux does.
     gpu_bytes
         The most that lay on the GPU; 0 where none was used.
     """
@@ -47,22 +47,24 @@ class Cost:
 def counted() -> Iterator[Cost]:
     """Yield a cost that is filled in at the end; one count within another spoils the outer one's memory."""
     cost, start = Cost(), time.monotonic()
-    _forget_peak()
+    on_gpu, told = torch.cuda.is_available(), _forget_peak()
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
     yield cost
     cost.seconds = time.monotonic() - start
-    cost.memory_bytes = _peak()
-    cost.gpu_bytes = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    cost.memory_bytes = _peak() if told else 0
+    cost.gpu_bytes = torch.cuda.max_memory_allocated() if on_gpu else 0
 
 
-def _forget_peak() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    if _PROCESS.is_dir():
-        (_PROCESS / "clear_refs").write_text("5", encoding="ascii")  # proc(5): resets the peak of the resident set
+def _forget_peak() -> bool:
+    """Let the peak of the resident set begin anew, see proc(5); tell whether this can be done here."""
+    try:
+        (_PROCESS / "clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
 
 
 def _peak() -> int:
-    if not _PROCESS.is_dir():
-        return 0
     told = dict(line.split(":", 1) for line in (_PROCESS / "status").read_text(encoding="utf-8").splitlines())
     return int(told["VmHWM"].split()[0]) * 1024

@@ -17,10 +17,8 @@ __all__ = ["stage"]
 
 _STAGED_VOXELS = 2**25  # of the scan as it lies in its files; so many are read at a time
 
-_SCRATCH_BYTES = (
-    24  # a voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10
-)
-_OUTPUT_BYTES = 2  # a voxel and channel
+# A voxel, at most: two scans 8, a tissue map 1, labels 4, the blocks' own labels with their halos 10; and so much a channel.
+_SCRATCH_BYTES, _OUTPUT_BYTES = 24, 2
 
 
 def stage(image: Image, channels: int, scratch: Path, progress: Progress) -> Image:

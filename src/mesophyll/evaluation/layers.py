@@ -30,11 +30,8 @@ Mask = NDArray[np.bool_]
 Trainings = Sequence[Sequence[Fates]]
 """What became of the true cells: by training of one method, then by leaf. All trainings are judged on the same leaves."""
 
-_NOWHERE, _LEAVES, _TRAININGS = (
-    1,
-    3,
-    4,
-)  # streams of chance; each but the leaves' has one for a method and one for another
+# Streams of chance; each but that of the leaves has one for a method and one for another.
+_NOWHERE, _LEAVES, _TRAININGS = 1, 3, 4
 
 Numbers = NDArray[np.float64]
 

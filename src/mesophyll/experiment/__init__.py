@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mesophyll.device import Device
 from mesophyll.errors import SettingsError
-from mesophyll.experiment.judging import Judgement, Key, Place, Truth, judgement
+from mesophyll.experiment.judging import Judgement, Key, Truth, judgement
 from mesophyll.experiment.page import write_page
 from mesophyll.experiment.reading import read, shipped
 from mesophyll.experiment.results import Results, summary, write_numbers
 from mesophyll.experiment.setting import Setting
-from mesophyll.experiment.table import Table
+from mesophyll.experiment.table import Place, Table
 from mesophyll.progress import Progress, silent, track
 from mesophyll.settings import unknown
 
@@ -84,8 +84,7 @@ def _scale(table: Table, wanted: str | None) -> str:
 
 
 def _judgements(setting: Setting) -> dict[Key, Judgement]:
-    places = [(name, mode) for name, trial in setting.table.trials.items() for mode in trial.modes]
-    wanted = [(run, place) for run in setting.runs for place in places]
+    wanted = [(run, place) for run in setting.runs for place in setting.table.places]
     truths: dict[Place, Truth] = {}
     found: dict[Key, Judgement] = {}
     for run, place in track(wanted, setting.table.name, setting.progress):

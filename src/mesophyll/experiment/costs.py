@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mesophyll.cost import Cost
 from mesophyll.evaluation import repeated_mean_ap
-from mesophyll.experiment.results import Place, Results
+from mesophyll.experiment.results import Results
+from mesophyll.experiment.table import Place
 from mesophyll.report import html
 
 __all__ = ["NONE", "by_training", "costs", "memory", "named", "seconds", "tunings"]

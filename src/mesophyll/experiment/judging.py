@@ -16,21 +16,18 @@ from mesophyll.evaluation import Fates
 from mesophyll.experiment.finding import Took, cuts_of, found
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.shapes import shapes
-from mesophyll.experiment.table import Mode, Run
+from mesophyll.experiment.table import Mode, Place, Run
 from mesophyll.io import replacing
 from mesophyll.labels import Labels, check
 from mesophyll.settings import from_dict, to_dict
 from mesophyll.traits import measure
 from mesophyll.volume import Spacing
 
-__all__ = ["Judgement", "Key", "Place", "Truth", "judgement"]
+__all__ = ["Judgement", "Key", "Truth", "judgement"]
 
 
 Part = tuple[Labels, NDArray[Any] | None, Spacing]
 """Labels, tissue map and spacing of a picture or a volume."""
-
-Place = tuple[str, Mode]
-"""A trial by its name, and a mode: what a column of a table stands for."""
 
 Key = tuple[str, str, Mode]
 """A run by its title, a trial by its name, and a mode."""

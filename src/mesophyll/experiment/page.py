@@ -10,8 +10,8 @@ from mesophyll import __version__
 from mesophyll.evaluation import Difference, repeated_mean_ap
 from mesophyll.experiment.costs import NONE, by_training, costs, memory, named, seconds, tunings
 from mesophyll.experiment.figures import Strip, strips
-from mesophyll.experiment.results import Place, Results, mean_cost
-from mesophyll.experiment.table import Leaf, Run
+from mesophyll.experiment.results import Results, mean_cost
+from mesophyll.experiment.table import Leaf, Place, Run
 from mesophyll.io import replacing
 from mesophyll.report import html
 from mesophyll.report.charts import intervals

@@ -14,15 +14,15 @@ import numpy as np
 
 from mesophyll.cost import Cost
 from mesophyll.evaluation import Difference, Trainings, repeated_difference, repeated_mean_ap
-from mesophyll.experiment.judging import Judgement, Key, Place
+from mesophyll.experiment.judging import Judgement, Key
 from mesophyll.experiment.models import tuned_folder
 from mesophyll.experiment.setting import Setting, Step
-from mesophyll.experiment.table import Comparison, Run
+from mesophyll.experiment.table import Comparison, Place, Run
 from mesophyll.io import replacing
 from mesophyll.model import ABOUT
 from mesophyll.settings import to_dict
 
-__all__ = ["Place", "Results", "mean_cost", "summary", "write_numbers"]
+__all__ = ["Results", "mean_cost", "summary", "write_numbers"]
 
 _STEPS: tuple[Step, ...] = ("teaching", "tuning")
 
@@ -58,7 +58,7 @@ class Results:
     @property
     def places(self) -> list[Place]:
         """What was judged on."""
-        return [(name, mode) for name, trial in self.setting.table.trials.items() for mode in trial.modes]
+        return self.setting.table.places
 
     def judged(self, name: str, place: Place) -> list[Judgement]:
         """Return how each training of a method did."""

@@ -10,10 +10,14 @@ from mesophyll.errors import SettingsError
 from mesophyll.plan import TrainingPlan
 from mesophyll.settings import from_dict
 
-__all__ = ["MODELS", "Comparison", "Leaf", "Mode", "Run", "Table", "Trial"]
+__all__ = ["MODELS", "Comparison", "Leaf", "Mode", "Place", "Run", "Table", "Trial"]
 
 Mode = Literal["sections", "volume"]
 """On what a result is judged: on sections of it, cells cut apart numbered anew, or as a volume."""
+
+
+Place = tuple[str, Mode]
+"""A trial by its name, and a mode: what a column of a table of results stands for."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +209,11 @@ class Table:
     seeds: tuple[int, ...] = ()
     tune: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> list[Place]:
+        """What is judged on: every trial in its modes."""
+        return [(name, mode) for name, trial in self.trials.items() for mode in trial.modes]
 
     def run(self, name: str, seed: int | None = None) -> Run:
         """Return a run by its name: the one of a seed, or the first."""

@@ -181,18 +181,19 @@ def _tuned(
 def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
     """Return the card of the tuned model. Scores of other settings than its own are left out."""
     kept = {key: value for key, value in known.card.items() if key != "scores" or not found.changed}
+    values = known.representation.reader.decoding
     entry = {
         "version": __version__,
         "data": names,
-        "values": {name: list(values) for name, values in known.representation.reader.decoding.items()},
-        "before": _told(known.representation.reader, found.before),
-        "after": _told(found.model.representation.reader, found.after),
+        "values": {name: list(tried) for name, tried in values.items()},
+        "before": _told(known.representation.reader, list(values), found.before),
+        "after": _told(found.model.representation.reader, list(values), found.after),
         "difference": {"mAP": found.gain.mean_ap, "interval": list(found.gain.interval)},
     }
     return kept | {"tuning": entry}
 
 
-def _told(reader: Representation, fates: Fates) -> dict[str, Any]:
+def _told(reader: Representation, names: list[str], fates: Fates) -> dict[str, Any]:
     mean, interval = mean_ap(fates)
-    settings = {name: getattr(reader, name) for name in reader.decoding}
+    settings = {name: getattr(reader, name) for name in names}
     return {"settings": settings, "mAP": mean, "mAP_interval": list(interval)}

@@ -7,7 +7,7 @@ scans lead to the same settings.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +26,11 @@ class Remembered:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._found: dict[tuple[Any, ...], Fates] = {}
+        self._found: dict[str, Fates] = {}
 
     def __call__(self, representation: Representation) -> Fates:
         """Return what the judge says."""
-        settings = tuple(getattr(representation, name) for name in representation.decoding)
+        settings = repr(representation)
         if settings not in self._found:
             self._found[settings] = self._judge(representation)
         return self._found[settings]
@@ -77,24 +77,26 @@ def search(start: Representation, judge: Judge, progress: Progress = silent) -> 
     progress
         Told which setting is being tried.
     """
-    tries = sum(len(_others(start, name)) for name in start.decoding)
+    space = start.decoding
+    tries = sum(len(_others(start, name, values)) for name, values in space.items())
     present, steps, still = start, list[Step](), 0
-    for name in itertools.cycle(start.decoding):
-        step = _step(present, name, judge, tries, progress)
+    for name, values in itertools.cycle(space.items()):
+        step = _step(present, name, _others(present, name, values), judge, tries, progress)
         steps.append(step)
         present = replace(present, **{name: step.best}) if step.taken else present
         still = 1 if step.taken else still + 1
-        if still == len(start.decoding):
+        if still == len(space):
             break
     return present, steps
 
 
-def _others(present: Representation, name: str) -> list[Any]:
-    return [value for value in present.decoding[name] if value != getattr(present, name)]
+def _others(present: Representation, name: str, values: Sequence[Any]) -> list[Any]:
+    return [value for value in values if value != getattr(present, name)]
 
 
-def _step(present: Representation, name: str, judge: Judge, tries: int, progress: Progress) -> Step:
-    others = _others(present, name)
+def _step(
+    present: Representation, name: str, others: Sequence[Any], judge: Judge, tries: int, progress: Progress
+) -> Step:
     found = [judge(replace(present, **{name: value})) for value in track(others, f"trying {name}", progress)]
     best = max(range(len(others)), key=lambda place: mean_ap(found[place])[0])
     return Step(name, getattr(present, name), others[best], difference(found[best], judge(present), tries=tries))
