@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mesophyll import io, map_tissue, segment
 from mesophyll.labels import Labels, outlines, split_pieces
-from mesophyll.model import shipped
 from mesophyll.phantom import Phantom, make
 from mesophyll.representations import Flows
 from mesophyll.representations.flows import TARGETS
@@ -40,10 +39,10 @@ def main(folder: Path | None) -> None:
     scans(leaf)
     targets(leaf)
     found(leaf)
-    if "leaf-tissue" in shipped():
-        tissues(leaf)
+    tissues(leaf)
     if folder is not None:
         real(folder)
+        real_tissues(folder)
 
 
 def scans(leaf: Phantom) -> None:
@@ -73,17 +72,30 @@ def found(leaf: Phantom) -> None:
 
 
 def tissues(leaf: Phantom) -> None:
-    """Show the tissues that the shipped model finds beside the true ones, with what colour is which."""
+    """Show the tissues that the shipped model finds beside the true ones."""
     told = map_tissue(leaf.gridrec, spacing_um=SPACING_UM)
-    pictures = {"a leaf": leaf.gridrec[AT], "tissues found": told[AT], "true tissues": leaf.tissue[AT]}
-    figure, axes = pyplot.subplots(1, len(pictures), figsize=(12, 3.6), layout="constrained")
-    for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
-        axis.imshow(picture if title == "a leaf" else coloured(picture), cmap="gray", interpolation="nearest")
+    tissue_maps(leaf.gridrec[AT], {"tissues found": told[AT], "true tissues": leaf.tissue[AT]}, "tissue.png", (12, 3.6))
+
+
+def real_tissues(folder: Path) -> None:
+    """Show the tissues that it finds in both reconstructions of a real section, beside gridrec."""
+    grey = {name: io.read(folder / f"{name}.tif").read() for name in ("gridrec", "paganin")}
+    maps = {f"found in {name}": map_tissue(scan, spacing_um=0.1625)[::2, ::2] for name, scan in grey.items()}
+    tissue_maps(grey["gridrec"][::2, ::2], maps, "real-tissue.png", (12, 5.6))
+
+
+def tissue_maps(
+    grey: NDArray[np.uint8], maps: dict[str, NDArray[np.uint8]], name: str, size: tuple[float, float]
+) -> None:
+    """Write a section and its maps, with what colour is which."""
+    figure, axes = pyplot.subplots(1, 1 + len(maps), figsize=size, layout="constrained")
+    for axis, (title, picture) in zip(axes, {"gridrec": grey, **maps}.items(), strict=True):
+        axis.imshow(coloured(picture) if title in maps else picture, cmap="gray", interpolation="nearest")
         axis.set_title(title)
         axis.axis("off")
     patches = [mpl.patches.Patch(facecolor=colour, edgecolor="grey") for colour in COLOURS]
     figure.legend(patches, TISSUES.values(), loc="outside lower center", ncols=len(TISSUES), frameon=False)
-    figure.savefig(IMAGES / "tissue.png")
+    figure.savefig(IMAGES / name)
     pyplot.close(figure)
 
 

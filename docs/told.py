@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import Field, asdict, fields
 from typing import Any, get_args
 
 from typer.main import get_command
@@ -99,15 +99,20 @@ def methods() -> str:
 def decoding() -> str:
     """Tell which settings of each representation can be tuned, and the values that are tried; the default stands out."""
     rows = [
-        (f"`{name}`", f"`{setting}`", ", ".join(_value_tried(value, getattr(kind(), setting)) for value in values))
+        (f"`{name}`", f"`{one.name}`{_only(one.metadata['only'])}", _tried(one))
         for name, kind in REPRESENTATIONS.items()
-        for setting, values in kind().decoding.items()
+        for one in fields(kind)
+        if "among" in one.metadata
     ]
     return _table(["representation", "setting", "values tried, the default in bold"], rows)
 
 
-def _value_tried(value: object, default: object) -> str:
-    return f"**{value}**" if value == default else str(value)
+def _only(needed: dict[str, object]) -> str:
+    return "".join(f" of {name} {value}" for name, value in needed.items())
+
+
+def _tried(one: Field[Any]) -> str:
+    return ", ".join(f"**{value}**" if value == one.default else str(value) for value in one.metadata["among"])
 
 
 def kinds() -> str:

@@ -18,9 +18,17 @@ import torch
 from catalogue import CASES, crowd, touching_pair
 from mesophyll import evaluation, inference, mapping
 from mesophyll.labels import Labels
-from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.representations import Boxes, Contours, Representation, Spheres, Stars, from_table, to_table
 from mesophyll.tissue_map import as_labels
 from mesophyll.tissues import TISSUES
+
+BEYOND: dict[type[Representation], dict[int, set[str]]] = {
+    Stars: {2: {"ring", "bridge"}, 3: {"ring", "bridge", "stretched_cell"}},
+    Contours: {2: {"ring"}},
+    Spheres: {2: {"ring"}, 3: {"ring"}},
+    Boxes: {2: {"ring"}, 3: {"ring"}},
+}
+"""Cases that a method cannot keep, by the number of axes; the cells of a crowd, and so its ceiling, are simpler than these."""
 
 
 def found(labels: Labels, truth: Labels, iou: float = 0.8) -> float:
@@ -143,14 +151,16 @@ def law_10_settings_survive_a_round_trip(method: Representation, ndim: int) -> N
 
 
 def law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole(method: Representation, ndim: int) -> None:
-    """Asked only of methods that are meant for any shape: those that find 0.9 of a crowd."""
+    """Asked only of methods that find 0.9 of a crowd. What is `BEYOND` one of them it must fail to keep: no case is excused."""
     if method.ceiling < 0.9:
         return
+    beyond = next((cases[ndim] for kind, cases in BEYOND.items() if isinstance(method.reader, kind)), set())
     for name, case in CASES.items():
         truth = np.maximum(case(ndim), 0)
         labels = method.decode(method.encode(truth))
-        assert labels.max() == truth.max(), name
-        assert agreement(method, labels, truth) == 1 or not truth.any(), name
+        counted = labels.max() == truth.max()
+        kept = counted and (agreement(method, labels, truth) == 1 or not truth.any())
+        assert kept == (name not in beyond), name
 
 
 def law_12_a_mirrored_output_says_the_mirrored_cells(method: Representation, ndim: int) -> None:

@@ -18,8 +18,9 @@ from mesophyll.experiment import finding, models
 from mesophyll.experiment.figures import alike
 from mesophyll.experiment.judging import Truth, end_to_end
 from mesophyll.experiment.leaves import example
+from mesophyll.experiment.reading import build, read
 from mesophyll.experiment.shapes import shapes
-from mesophyll.experiment.table import Leaf, Run, Trial, build, read
+from mesophyll.experiment.table import Leaf, Run, Trial
 from mesophyll.labels import same_partition
 from mesophyll.model import load
 from mesophyll.network import CellposeNetwork
@@ -322,6 +323,9 @@ ALONE = SMALL | {"runs": [RUN], "comparisons": []}
         (SMALL | {"trials": {"a": {"data": ["x"]}}}, r"unknown leaf 'x'"),
         (ALONE | {"runs": [RUN | {"scales": {"tinny": {}}}]}, r"unknown scale of 'first' 'tinny'.*did you mean 'tiny'"),
         (SMALL | {"shown": ["nobody"]}, r"unknown run 'nobody'"),
+        (SMALL | {"leaves": [{"seed": 1}]}, r"small, leaves = .*a table with a name"),
+        (SMALL | {"runs": ["first"]}, r"small, runs = 'first'.*a table of keys and values"),
+        (SMALL | {"learn": ["skan"]}, r"unknown leaf 'skan'.*did you mean 'scan'"),
         (SMALL | {"leaves": {"scan": {"part": [[3, 2], [0, 1], [0, 1]]}}}, r"part = .*first and a later last voxel"),
     ],
 )

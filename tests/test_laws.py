@@ -10,18 +10,24 @@ import pytest
 import torch
 
 import laws
+from complaint import complaint
 from mesophyll import inference, mapping
 from mesophyll.blocks import grid
+from mesophyll.errors import SettingsError
 from mesophyll.representations import (
     Affinities,
     Boundaries,
+    Boxes,
     Cellpose,
+    Contours,
     Descriptors,
     Embeddings,
     Flows,
     Heads,
     Representation,
     Skeletons,
+    Spheres,
+    Stars,
     Tissue,
     embeddings,
 )
@@ -38,6 +44,10 @@ METHODS = {
     "average linkage": Affinities(decoder="linkage"),
     "multicut": Affinities(decoder="multicut"),
     "lifted multicut": Affinities(decoder="lifted"),
+    "stars": Stars(rays=32),
+    "contours": Contours(),
+    "spheres": Spheres(),
+    "boxes": Boxes(),
     "flows beside affinities": Heads(),
     "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
     "interiors within boundaries": Boundaries(variant="interior"),
@@ -49,8 +59,12 @@ METHODS = {
     "spatial embeddings": Embeddings(variant="spatial"),
     "sparse embeddings": Embeddings(variant="sparse"),
     "shapes beside affinities": Heads(parts=(Descriptors(), Affinities())),
+    "flows beside contours": Heads(parts=(Flows(), Contours())),
     "tissue": Tissue(),
 }
+
+ASKED = [pytest.param(method, ndim, id=f"{ndim}-{name}") for name, method in METHODS.items() for ndim in method.axes]
+"""Each method with the number of axes that it is made for."""
 
 
 def keep(law, method: Representation, ndim: int, scratch) -> None:
@@ -58,11 +72,32 @@ def keep(law, method: Representation, ndim: int, scratch) -> None:
     law(method, ndim, scratch) if needs_scratch else law(method, ndim)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize(("method", "ndim"), ASKED)
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 def test_representations_keep_the_laws(law, method, ndim, tmp_path):
     keep(law, method, ndim, tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_method_is_made_for_images_or_volumes_and_says_so(method):
+    assert method.axes
+    for ndim in (2, 3):
+        if ndim in method.axes:
+            assert method.channels(ndim) > 0
+        else:
+            complaint(SettingsError, lambda ndim=ndim: method.channels(ndim), "only", "correct ndim")
+
+
+@pytest.mark.parametrize(
+    ("method", "ndim"), [(m, n) for m in (Stars(), Contours(), Spheres(), Boxes()) for n in m.axes]
+)
+def test_shapes_are_mirrored_exactly(method, ndim):
+    """Law 12 in every channel, however small its part: a shape has no two ways that are equally long."""
+    truth = laws.material(method, ndim, side=30)
+    target = method.encode(truth)
+    for axes in ((0,), (ndim - 1,), tuple(range(ndim))):
+        again = method.encode(np.ascontiguousarray(np.flip(truth, axes)))
+        np.testing.assert_allclose(method.mirror(target, axes), again, atol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -214,6 +249,120 @@ class EmbeddingTornBySections(Embeddings):
 
 
 @dataclass(frozen=True)
+class NegatedFlowToTheSkeleton(NegatedFlow):
+    target: str = "skeleton"
+
+
+@dataclass(frozen=True)
+class NothingParts(Flows):
+    target: str = "skeleton"
+    parting: float = 2.5
+
+
+@dataclass(frozen=True)
+class SkeletonTooFarForItsHalo(Flows):
+    target: str = "skeleton"
+    halo: int = 1
+
+
+@dataclass(frozen=True)
+class BoundaryOnBothSides(Boundaries):
+    """A cell's neighbours in the air are its boundary, too."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        for axis in range(labels_S.ndim):
+            target[1] = np.maximum(target[1], np.roll(target[1], 1, axis))
+        return target
+
+
+@dataclass(frozen=True)
+class CentroidsBesideThemselves(Boundaries):
+    variant: str = "centroid"
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:2], np.roll(target[2:], 12, axis=-1)])
+
+
+@dataclass(frozen=True)
+class EveryCellIsDeep(Boundaries):
+    """Depth as a share of the greatest in the patch, which is other in a crop."""
+
+    variant: str = "distance"
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.concatenate([target[:2], target[2:] / max(target[2].max(), 0.1)])
+
+
+@dataclass(frozen=True)
+class BoundariesThatLearnTheUnknown(Boundaries):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class BoundariesWithoutThem(Boundaries):
+    """The foreground alone is learnt."""
+
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.cat([target_BCS[:, :1], 0 * target_BCS[:, 1:]], dim=1), known_BS)
+
+
+@dataclass(frozen=True)
+class BoundariesAsLogits(Boundaries):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class BoundariesFromSections(Boundaries):
+    def forget(self, target_CS, sections_S):
+        return np.where(sections_S, np.float32(np.nan), target_CS)
+
+
+@dataclass(frozen=True)
+class BoundariesFlippedAcross(Boundaries):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, axes)
+
+
+@dataclass(frozen=True)
+class SkeletonOfTheFirst(Skeletons):
+    """One skeleton for all cells: nearness falls with the number of the cell."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[-1] /= np.maximum(labels_S, 1)
+        return target
+
+
+@dataclass(frozen=True)
+class SkeletonsOnlyFlipped(Skeletons):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class SkeletonsJoinAll(Skeletons):
+    oneness: float = -0.1
+
+
+@dataclass(frozen=True)
+class SkeletonsLearnTheirNaN(Skeletons):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
+class SkeletonsWithinALayer(Skeletons):
+    """The halo that a skeleton needs is forgotten."""
+
+    halo: int = 1
+
+
+@dataclass(frozen=True)
 class TissueByOccurrence(Tissue):
     """A channel for what comes first, one for what comes next, ..., instead of one for each code."""
 
@@ -285,6 +434,106 @@ class ValuesWithoutTheDefault(Flows):
     passes: int = tunable(7, among=(6, 8))
 
 
+@dataclass(frozen=True)
+class RaysInAnotherOrder(Stars):
+    def decode(self, output_CS):
+        return super().decode(np.concatenate([output_CS[:2], np.roll(output_CS[2:], len(output_CS) // 3, axis=0)]))
+
+
+@dataclass(frozen=True)
+class StarsOnlyFlipped(Stars):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class StarsWithATooSmallHalo(Stars):
+    halo: int = 3
+
+
+@dataclass(frozen=True)
+class LearnsStarsFromSections(Stars):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), known_BS)
+
+
+@dataclass(frozen=True)
+class StarsInLogits(Stars):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class RingsAreSaidToBeStars(Stars):
+    """Keeps what no star can hold."""
+
+    def decode(self, output_CS):
+        return Flows().decode(Flows().encode(laws.CASES["ring"](output_CS.ndim - 1)))
+
+
+@dataclass(frozen=True)
+class AxesOfOutlinesSwapped(Contours):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        pairs = target[4:].reshape(-1, 2, 2, *labels_S.shape)
+        return np.concatenate([target[:4], pairs[:, ::-1].reshape(target[4:].shape)])
+
+
+@dataclass(frozen=True)
+class OutlinesOnlyFlipped(Contours):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class OutlinesWithoutMask(Contours):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class SpheresOfTwiceTheRadius(Spheres):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[2] *= 2
+        return target
+
+
+@dataclass(frozen=True)
+class SpheresOnlyFlipped(Spheres):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class SpheresBeyondCells(Spheres):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        target[1] += 0.01
+        return target
+
+
+@dataclass(frozen=True)
+class PartsInAnotherOrder(Boxes):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        first = 2 + 2 * labels_S.ndim
+        return np.concatenate([target[:first], np.roll(target[first:], 1, axis=0)])
+
+
+@dataclass(frozen=True)
+class BoxesOnlyFlipped(Boxes):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class PartsByTheNumberOfTheCell(Boxes):
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        return np.where(labels_S % 2, target, np.concatenate([target[:-9], target[:-10:-1]]))
+
+
 PLANTED = [
     (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
@@ -306,6 +555,22 @@ PLANTED = [
     (EmbeddingTowardsCentroids, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
     (EmbeddingOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (EmbeddingTornBySections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (NegatedFlowToTheSkeleton, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (NothingParts, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SkeletonTooFarForItsHalo, laws.law_3_the_halo_is_honest),
+    (CentroidsBesideThemselves, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (EveryCellIsDeep, laws.law_3_the_halo_is_honest),
+    (BoundariesThatLearnTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (BoundariesWithoutThem, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (BoundariesAsLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (BoundaryOnBothSides, laws.law_7_no_cells_in_no_cells_out),
+    (BoundariesFlippedAcross, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (BoundariesFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (SkeletonsJoinAll, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SkeletonOfTheFirst, laws.law_2_renaming_cells_changes_nothing),
+    (SkeletonsWithinALayer, laws.law_3_the_halo_is_honest),
+    (SkeletonsOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (SkeletonsLearnTheirNaN, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
     (TissueBesideItself, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (TissueByOccurrence, laws.law_2_renaming_cells_changes_nothing),
     (TissueSmoothed, laws.law_3_the_halo_is_honest),
@@ -317,11 +582,32 @@ PLANTED = [
     (TissueSwapped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (EncodesByTheThreshold, laws.law_14_decoding_alone_reads_what_can_be_tuned),
     (ValuesWithoutTheDefault, laws.law_14_decoding_alone_reads_what_can_be_tuned),
+    (RaysInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (StarsOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (StarsWithATooSmallHalo, laws.law_3_the_halo_is_honest),
+    (LearnsStarsFromSections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
+    (StarsInLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (RingsAreSaidToBeStars, laws.law_11_every_cell_of_the_catalogue_is_kept_apart_and_whole),
+    (AxesOfOutlinesSwapped, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (OutlinesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (OutlinesWithoutMask, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (SpheresOfTwiceTheRadius, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (SpheresOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (SpheresBeyondCells, laws.law_7_no_cells_in_no_cells_out),
+    (PartsInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (BoxesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (PartsByTheNumberOfTheCell, laws.law_2_renaming_cells_changes_nothing),
 ]
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize(("bug", "law"), PLANTED, ids=lambda part: part.__name__)
+@pytest.mark.parametrize(
+    ("bug", "law", "ndim"),
+    [
+        pytest.param(bug, law, ndim, id=f"{ndim}-{bug.__name__}-{law.__name__}")
+        for bug, law in PLANTED
+        for ndim in bug().axes
+    ],
+)
 def test_a_planted_bug_breaks_its_law(bug, law, ndim, tmp_path):
     with pytest.raises((AssertionError, ValueError)):
         keep(law, bug(), ndim, tmp_path)

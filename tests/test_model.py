@@ -136,7 +136,7 @@ def test_a_model_json_that_is_none_is_refused(content, folder):
         ("format", 2, "its format is 2, this version reads 1"),
         ("network", [], "settings are a table"),
         ("network", {"ndim": 4, "inputs": 1, "outputs": 3}, "ndim = 4"),
-        ("representation", {"name": "stars"}, "unknown representation 'stars'"),
+        ("representation", {"name": "comets"}, "unknown representation 'comets'"),
         ("representation", {"name": "flows", "power": 9}, "unknown key 'power'"),
         ("representation", 5, "TypeError"),
         ("intensity", {"low": 99, "high": 1}, "percentiles"),

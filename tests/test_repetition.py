@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from mesophyll.cost import Cost
 from mesophyll.errors import SettingsError
 from mesophyll.evaluation import mean_ap, pooled, repeated_difference, repeated_mean_ap
 from mesophyll.experiment import models
+from mesophyll.experiment.reading import build
 from mesophyll.experiment.results import mean_cost, summary
-from mesophyll.experiment.table import build
 from mesophyll.model import load
-from mesophyll.representations import Flows
+from mesophyll.representations import REPRESENTATIONS, Flows, from_table
+from mesophyll.settings import read_table
 from test_experiment import PLAN
 
 SHAPE = [32, 64, 32]
@@ -70,6 +72,12 @@ def test_what_is_not_taught_has_no_seed_and_a_seed_that_is_given_stays():
     runs = [SMALL["runs"][0] | {"seed": 5}, {"name": "shipped", "model": "leaf-3d"}, {"name": "again", "of": "shipped"}]
     table = build(SMALL | {"runs": runs, "comparisons": []}, "twice")
     assert [run.title for run in table.runs] == ["flows, seed 5", "shipped", "again"]
+
+
+def test_runs_that_do_not_say_where_their_model_comes_from_learn_from_what_all_learn_from():
+    runs = [{"name": "one"}, {"name": "other", "learn": ["one"]}, {"name": "shipped", "model": "leaf-3d"}]
+    table = build(SMALL | {"runs": runs, "comparisons": [], "learn": ["learnt"], "seeds": [], "shown": []}, "twice")
+    assert [run.learn for run in table.runs] == [("learnt",), ("one",), ()]
 
 
 def test_trainings_of_one_seed_belong_together(done):
@@ -188,10 +196,58 @@ def test_what_cannot_be_tuned_is_told_before_anything_is_taught(changes, words):
     complaint(SettingsError, lambda: build(SMALL | changes, "twice"), *words)
 
 
-def test_the_shipped_tables_hold_together():
-    for name in experiment.shipped():
-        table = experiment.read(name)
-        for scale in table.scales:
-            for run in table.runs:
-                if run.learn:
-                    assert table.training_plan(run, scale).steps > 0
+# --- the shipped table of representations ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def side_by_side():
+    return experiment.read("representations")
+
+
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_every_method_of_cells_is_taught_by_the_same_plan_for_the_same_time(side_by_side, scale):
+    named, alike = set(), set()
+    for run in side_by_side.runs:
+        plan = side_by_side.training_plan(run, scale)
+        method = from_table(plan.representation)
+        named |= {plan.representation["name"]}
+        voxels = plan.patch**plan.ndim * plan.batch * plan.accumulate
+        plan = replace(plan, ndim=3, patch=64, batch=voxels // 64**3, representation={}, seed=0)
+        alike |= {(voxels, run.learn, method.halo, str(plan))}
+    assert len(alike) == 1
+    assert named == {name for name, kind in REPRESENTATIONS.items() if kind.subject == "cells"}
+
+
+def test_it_is_judged_on_leaves_of_four_kinds_that_nobody_saw_with_three_seeds(side_by_side):
+    table = side_by_side
+    assert len(table.seeds) == 3
+    kinds = {name: {table.leaves[leaf].kind for leaf in trial.data} for name, trial in table.trials.items()}
+    assert kinds.pop("all kinds") == {"grape", "arm", "honeycomb", "hard"}
+    assert kinds == {kind: {kind} for kind in kinds}
+    assert not any(table.leaks(run, trial, 64) for run in table.runs for trial in table.trials.values())
+    assert all(len(trial.data) >= 3 for trial in table.trials.values())
+    seeds = [(leaf.kind, leaf.seed) for leaf in table.leaves.values()]
+    assert len(seeds) == len(set(seeds))
+
+
+@pytest.mark.slow
+def test_every_row_of_it_can_be_taught_tuned_and_judged(tmp_path):
+    """Small leaves, one step, one seed."""
+    file = experiment.shipped()["representations"]
+    given = read_table(file)
+    small = {name: leaf | {"shape": [32, 64, 32]} for name, leaf in given["leaves"].items()}
+    step = {"epochs": 1, "steps": 1, "validation_patches": 1, "held_out": 0.5, "levels": 2, "patch": 16, "batch": 1}
+    runs = [run | {"plan": run["plan"] | {"patch": 16, "batch": 1}} for run in given["runs"]]
+    trials = {"grape": {"data": ["grape a"], "sections": 3}}
+    changed = {
+        "leaves": small,
+        "runs": runs,
+        "trials": trials,
+        "scales": {"full": step},
+        "seeds": [1],
+        "tune": ["tune arm"],
+    }
+    table = build(given | changed | {"learn": given["learn"][:2]}, "representations")
+    results = experiment.run(table, tmp_path / "out", device="cpu")
+    assert len(results.judgements) == 2 * len(runs)
+    assert all(results.tuning(run) for run in table.runs)

@@ -91,6 +91,17 @@ def test_a_training_leaves_a_model_that_is_loaded_and_segments(trained, tmp_path
     assert labels.read().dtype == np.int32
 
 
+@pytest.mark.parametrize("name", ["stars", "contours", "spheres", "boxes"])
+def test_shapes_are_learnt_and_found(name, tmp_path):
+    plan = replace(PLAN, epochs=1, steps=2, representation={"name": name, "halo": 8})
+    model = train([example(0), example(1)], tmp_path / "model", plan, device="cpu")
+    assert np.isfinite(model.card["validation"]["loss"])
+    assert load(tmp_path / "model").representation == from_table(plan.representation)
+    volume = example(5).scans[0]
+    labels = segment_volume(volume, model, scratch=tmp_path, plan=SegmentationPlan(device="cpu")).read()
+    assert labels.shape == volume.shape
+
+
 def test_a_card_says_how_the_model_was_made(trained):
     card = load(trained[1]).card
     assert card["data"] == ["leaf-0"]

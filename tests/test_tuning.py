@@ -69,6 +69,7 @@ def asked(qualities):
 def test_a_representation_says_what_can_be_tuned():
     assert Dials().decoding == {"first": (0, 1, 2, 3), "second": ("a", "b")}
     assert list(Flows().decoding) == ["threshold", "passes", "min_arrivals", "min_size_vox"]
+    assert "parting" in Flows(target="skeleton").decoding  # it matters there alone
     with pytest.raises(TypeError):
         tunable(0.5)  # without values there is nothing to try
 

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "mesophyll experiment tr155 -o tr155 --scale small",
             "mesophyll experiment tr155 -o tr155 --scale full --weights cyto2=cyto2torch_0 --device cuda",
+            "mesophyll experiment representations -o side-by-side --scale small",
             "mesophyll experiment mine.toml -o mine",
         ],
     )
@@ -29,7 +30,10 @@ def register(app: typer.Typer) -> None:
 
 def experiment(
     table: Annotated[
-        str, typer.Argument(metavar="NAME_OR_FILE", help="A shipped experiment (tr155), or a TOML file of one's own.")
+        str,
+        typer.Argument(
+            metavar="NAME_OR_FILE", help="A shipped one (tr155, representations), or a TOML file of one's own."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where everything goes; a rerun goes on there.")

@@ -9,9 +9,10 @@ from mesophyll.device import Device
 from mesophyll.errors import SettingsError
 from mesophyll.experiment.judging import Judgement, Key, Place, Truth, judgement
 from mesophyll.experiment.page import write_page
+from mesophyll.experiment.reading import read, shipped
 from mesophyll.experiment.results import Results, summary, write_numbers
 from mesophyll.experiment.setting import Setting
-from mesophyll.experiment.table import Table, read, shipped
+from mesophyll.experiment.table import Table
 from mesophyll.progress import Progress, silent, track
 from mesophyll.settings import unknown
 

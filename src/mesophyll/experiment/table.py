@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from importlib import resources
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.inference import SegmentationPlan
 from mesophyll.plan import TrainingPlan
-from mesophyll.settings import from_dict, read_table, unknown
+from mesophyll.settings import from_dict
 
-__all__ = ["Comparison", "Leaf", "Mode", "Run", "Table", "Trial", "read", "shipped"]
+__all__ = ["MODELS", "Comparison", "Leaf", "Mode", "Run", "Table", "Trial"]
 
 Mode = Literal["sections", "volume"]
 """On what a result is judged: on sections of it, cells cut apart numbered anew, or as a volume."""
@@ -84,9 +81,15 @@ class Trial:
     sections: int = 7
 
 
+MODELS = ("learn", "model", "of", "weights")
+"""The settings of a run of which one says where its model comes from."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One row: a model, and how it goes through a scan. Its model is exactly one of the four that come first.
+
+    Without any of them it learns from the experiment's ``learn`` leaves.
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ class Run:
     note: str = ""
 
     def __post_init__(self) -> None:
-        given = [name for name in ("learn", "model", "of", "weights") if getattr(self, name)]
+        given = [name for name in MODELS if getattr(self, name)]
         if len(given) != 1:
             raise SettingsError(
                 f"run {self.name!r} has {' and '.join(given) or 'none of learn, model, of and weights'}",
@@ -175,6 +178,8 @@ class Table:
         What it is called, and what a reader must know; ``about`` is plain text, paragraphs are parted by empty lines.
     leaves, trials, runs, comparisons
         What it is made of; see there.
+    learn
+        Names of leaves that runs learn from which do not say where their model comes from.
     plan
         What all trainings have in common.
     scales
@@ -194,6 +199,7 @@ class Table:
     trials: Mapping[str, Trial]
     runs: tuple[Run, ...]
     comparisons: tuple[Comparison, ...] = ()
+    learn: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
@@ -237,117 +243,3 @@ def _merged(before: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, An
     """Return a table with its changes; settings of one representation say nothing of another."""
     other = "name" in value and value["name"] != before.get("name")
     return dict(value) if other else {**before, **value}
-
-
-def shipped() -> dict[str, Path]:
-    """Return the experiments that come with the package, by name."""
-    folder = Path(str(resources.files("mesophyll"))) / "experiment" / "tables"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
-def read(name: str) -> Table:
-    """Read a shipped experiment by its name, or a TOML file; a `SettingsError` says what does not fit in it."""
-    known = shipped()
-    path = known.get(name, Path(name))
-    if name not in known and not path.is_file():
-        raise SettingsError(
-            f"there is no experiment {name!r}",
-            f"the shipped ones are {', '.join(known)}",
-            "pass one of these, or a TOML file",
-        )
-    return build(read_table(path), path.stem)
-
-
-_PARTS: dict[str, type[Any]] = {"leaves": Leaf, "trials": Trial, "runs": Run, "comparisons": Comparison}
-
-
-def build(table: Mapping[str, Any], name: str) -> Table:
-    """Build an experiment from plain tables."""
-    known = {one.name for one in fields(Table)} - {"name"}
-    for key in table:
-        if key not in known:
-            raise unknown(f"{name}: unknown key", key, known)
-    for key in ("title", "about", "leaves", "trials", "runs"):
-        if key not in table:
-            raise SettingsError(
-                f"{name} has no {key}", "an experiment has title, about, leaves, trials, runs", "add it"
-            )
-    parts: dict[str, Any] = {}
-    for key, kind in _PARTS.items():
-        given = table.get(key, [])
-        if isinstance(given, Mapping):
-            parts[key] = {one: from_dict(kind, value, f"{name}, {key}.{one}") for one, value in given.items()}
-        else:
-            parts[key] = tuple(from_dict(kind, value, f"{name}, {key}") for value in given)
-    rows = {key: tuple(table.get(key, ())) for key in ("seeds", "tune", "shown")}
-    plain = {key: table[key] for key in table if key not in _PARTS} | rows
-    made = Table(name=name, **plain, **parts)
-    _check_names(made)
-    for run in made.runs:
-        _check_tuning(made, run)
-    return replace(made, runs=tuple(_each_seed(made)))
-
-
-def _each_seed(table: Table) -> Iterator[Run]:
-    """Yield the runs, those that are taught once for each seed."""
-    for run in table.runs:
-        several = run.seed is None and _is_taught(table, run)
-        yield from (replace(run, seed=seed) for seed in (table.seeds if several and table.seeds else [run.seed]))
-
-
-def _is_taught(table: Table, run: Run) -> bool:
-    return bool(run.learn) or any(_is_taught(table, other) for other in table.before(run))
-
-
-def _check_tuning(table: Table, run: Run) -> None:
-    """What would only fail after hours of training."""
-    leaves = table.tuned_on(run)
-    both = [name for name in leaves if not all(seen.apart(table.leaves[name], 0) for seen in table.learnt(run))]
-    if both:
-        raise SettingsError(
-            f"{run.name!r} learns from {', '.join(both)}, and is tuned on it",
-            "a decoder is tuned on leaves that its network has not learnt from",
-            "tune on other leaves, or set tune = false in the run",
-        )
-    if leaves and "decoding" in run.segmentation:
-        raise SettingsError(
-            f"segmentation of {run.name!r} says decoding, and its decoder is tuned",
-            "tuning chooses these settings",
-            "leave decoding out, or set tune = false in the run",
-        )
-
-
-def _check_names(table: Table) -> None:
-    """Every name that is used is one that is there; runs come before those that build on them."""
-    for names in (*(trial.data for trial in table.trials.values()), table.tune):
-        _check_known("leaf", names, table.leaves)
-    seen: dict[str, Run] = {}
-    for run in table.runs:
-        _check_known("leaf", run.learn, table.leaves)
-        _check_known("run (of those above)", [name for name in (run.of, run.start) if name], seen)
-        if run.slug in {other.slug for other in seen.values()}:
-            raise SettingsError(f"two runs are called {run.name!r}", "every run has a name of its own", "rename one")
-        seen[run.name] = run
-        _check_known(f"scale of {run.name!r}", run.scales, table.scales)
-        from_dict(SegmentationPlan, run.segmentation, f"segmentation of {run.name!r}")
-    named = [name for pair in table.comparisons for name in (pair.run, pair.against)]
-    _check_known("run", [*named, *table.shown], seen)
-    for scale, run in _trained(table):
-        table.training_plan(run, scale)
-
-
-def _trained(table: Table) -> Iterator[tuple[str, Run]]:
-    for scale in table.scales or {"": {}}:
-        for run in table.runs:
-            if run.learn:
-                yield scale, run
-
-
-def _check_known(what: str, names: Any, known: Any) -> None:
-    for name in names:
-        if name not in known:
-            raise (
-                unknown(f"unknown {what}", name, known)
-                if known
-                else SettingsError(f"unknown {what} {name!r}", "there is none above it", "move it up")
-            )

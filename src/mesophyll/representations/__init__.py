@@ -8,13 +8,17 @@ from typing import Any
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.boundaries import Boundaries
+from mesophyll.representations.boxes import Boxes
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.contours import Contours
 from mesophyll.representations.descriptors import Descriptors
 from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
 from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
 from mesophyll.representations.skeletons import Skeletons
+from mesophyll.representations.spheres import Spheres
+from mesophyll.representations.stars import Stars
 from mesophyll.representations.tissue import Tissue
 
 __all__ = [
@@ -28,6 +32,10 @@ __all__ = [
     "Heads",
     "Representation",
     "Skeletons",
+    "Boxes",
+    "Contours",
+    "Spheres",
+    "Stars",
     "Tissue",
     "from_table",
     "to_table",

@@ -28,7 +28,7 @@ SPACING_UM = 0.65
 T = TypeVar("T")
 
 
-def tunable(default: T, *, among: tuple[T, ...]) -> T:
+def tunable(default: T, *, among: tuple[T, ...], only: Mapping[str, Any] | None = None) -> T:
     """Return the default of a field that `Representation.decode` alone reads, and that `mesophyll.tune` may set.
 
     Parameters
@@ -37,8 +37,10 @@ def tunable(default: T, *, among: tuple[T, ...]) -> T:
         One of ``among``.
     among
         The values worth trying, in their order.
+    only
+        Values of other fields, by name, without which it does not matter.
     """
-    return field(default=default, metadata={"among": among})
+    return field(default=default, metadata={"among": among, "only": only or {}})
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,12 @@ class Representation(ABC):
     @property
     def decoding(self) -> Mapping[str, tuple[Any, ...]]:
         """The settings that `decode` alone reads, each with the values that are worth trying; see `tunable`."""
-        return {one.name: one.metadata["among"] for one in fields(self) if "among" in one.metadata}
+        return {
+            one.name: one.metadata["among"]
+            for one in fields(self)
+            if "among" in one.metadata
+            and all(getattr(self, name) == value for name, value in one.metadata["only"].items())
+        }
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -92,7 +99,7 @@ class Representation(ABC):
             kinds = {2: "images", 3: "volumes"}
             raise SettingsError(
                 f"{type(self).__name__} in {kinds[ndim]}",
-                f"it is made for {' and '.join(kinds[each] for each in self.axes) or 'neither images nor volumes'} only",
+                f"it is made for {' and '.join(kinds[each] for each in self.axes)} only",
                 "correct ndim, or let a model of images go through a volume slice by slice: volume_by = 'slices'",
             )
 

@@ -66,7 +66,7 @@ class Boundaries(Representation):
     width_um: float = 0.65
     radius_um: float = 1.3
     scale_um: float = 5.2
-    seed_depth_um: float = tunable(1.3, among=(0.65, 1.3, 1.95, 2.6))
+    seed_depth_um: float = tunable(1.3, among=(0.65, 1.3, 1.95, 2.6), only={"variant": "distance"})
     beta: float = 5.0
     threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
     min_seed_vox: int = tunable(4, among=(1, 4, 10, 30))

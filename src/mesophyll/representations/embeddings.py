@@ -32,7 +32,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import cc3d
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,7 +43,9 @@ from mesophyll.representations import angles
 from mesophyll.representations.attraction import cosine, length, lovasz, masks, overlap, pull_and_push, turn_and_cross
 from mesophyll.representations.base import Representation, tunable
 from mesophyll.representations.gathering import settle
+from mesophyll.representations.losses import mean_where
 from mesophyll.representations.paths import centroids, depths, interior_points
+from mesophyll.representations.pieces import as_volume, pieces
 from mesophyll.representations.sharing import Sharing, sharing
 from mesophyll.representations.threads import threads_kept
 from mesophyll.representations.voting import assign, modes
@@ -86,11 +87,14 @@ class Embeddings(Representation):
         How many voxels are 1 in an output.
     pull_vox, push_vox
         A voxel's point may lie as far as ``pull_vox`` from the mean of its cell, and two means shall lie twice ``push_vox``
-        apart (delta_v and delta_d). To find cells, votes are smoothed by the one and told apart by the other.
+        apart (delta_v and delta_d).
     alpha, beta, anchor
         Weights of the foreground, of the embedding, and, in the latter, of what holds a cell to its own point.
     threshold
         Foreground above this is inside a cell.
+    spread_vox, apart_vox
+        Points are smoothed by a Gaussian of the standard deviation ``spread_vox``; where they are densest within
+        ``apart_vox`` is the centre of a cell.
     min_votes
         So many voxels must point at a place to make a cell.
     min_size_vox
@@ -105,7 +109,9 @@ class Embeddings(Representation):
     beta: float = 1.0
     anchor: float = 0.1
     threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    min_votes: float = tunable(5.0, among=(2.0, 5.0, 10.0, 20.0))
+    spread_vox: float = tunable(1.0, among=(0.5, 1.0, 1.5, 2.0, 3.0))
+    apart_vox: float = tunable(3.0, among=(2.0, 3.0, 4.0, 6.0))
+    min_votes: float = tunable(5.0, among=(2.0, 5.0, 10.0, 20.0, 40.0))
     min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
@@ -128,14 +134,12 @@ class Embeddings(Representation):
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Return foreground (0 or 1) and the embedding that leads each voxel to an interior point of its cell."""
         ndim = labels_S.ndim
-        volume = np.ascontiguousarray(np.maximum(labels_S, 0)).reshape((1,) * (3 - ndim) + labels_S.shape)
-        cells, count = cc3d.connected_components(volume, connectivity=26, return_N=True)
-        cells = cells.reshape(volume.shape).astype(np.int32)
-        points = interior_points(cells, int(count), depths(cells)).astype(np.float32)
+        cells, count = pieces(labels_S)
+        points = interior_points(cells, count, depths(cells)).astype(np.float32)
         ways = torch.from_numpy(_of_each(cells, points) - np.indices(cells.shape, np.float32))[None] / self.unit_vox
         said = angles.write(ways) if self.variant == "cosine" else ways[:, None]
         if self.variant == "spatial":
-            wide = np.log(_widths(cells, int(count)) / self.unit_vox).astype(np.float32)
+            wide = np.log(_widths(cells, count) / self.unit_vox).astype(np.float32)
             said = torch.cat([said, torch.from_numpy(_of_each(cells, wide))[None, None]], dim=1)
         inside = cells > 0
         numbers = np.where(inside, said[0, :, -ndim:].flatten(0, 1).numpy(), 0)
@@ -150,7 +154,7 @@ class Embeddings(Representation):
         cost, sure = _COSTS[self.variant](self, said, true, cells) if len(cells.cell) else (said.sum(), said[:, 0, 0])
         foreground = target[:, 0].masked_scatter(inside, sure.detach())
         surprise = functional.binary_cross_entropy_with_logits(output_BCS[:, 0].float(), foreground, reduction="none")
-        return self.alpha * torch.where(known_BS, surprise, 0).sum() / known_BS.sum().clamp(min=1) + self.beta * cost
+        return self.alpha * mean_where(surprise, known_BS) + self.beta * cost
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for the foreground; angles are made 1 long, all else is as it is."""
@@ -189,13 +193,13 @@ class Embeddings(Representation):
         inside = output[0] > self.threshold
         numbers = torch.from_numpy(output[1:, inside].T).reshape(-1, len(VARIANTS[self.variant]), inside.ndim)
         ends = np.argwhere(inside).astype(np.float32) + self._ways(numbers).numpy()
-        centres = modes(ends, inside.shape, self.pull_vox, self.push_vox, self.min_votes)
-        widths, reach = np.ones_like(centres), 2 * self.push_vox
+        centres = modes(ends, inside.shape, self.spread_vox, self.apart_vox, self.min_votes)
+        widths, reach = np.ones_like(centres), 2 * self.apart_vox
         if self.variant == "spatial":
-            nearest = assign(ends, centres, widths, self.push_vox)
+            nearest = assign(ends, centres, widths, self.apart_vox)
             widths = np.float32(self.unit_vox) * np.exp(_means(numbers[:, 1].numpy(), nearest, len(centres)))
             reach = _HALF
-        labels = np.zeros((1,) * (3 - inside.ndim) + inside.shape, np.int32)
+        labels = np.zeros(as_volume(inside.shape), np.int32)
         inside = inside.reshape(labels.shape)
         labels[inside] = assign(ends, centres, widths, reach)
         return settle(labels, inside, self.min_size_vox).reshape(output.shape[1:])
@@ -238,18 +242,13 @@ def _means(values: NDArray[np.float32], group: NDArray[np.int32], count: int) ->
     return np.asarray((sums / sizes[:, None])[1:], dtype=np.float32)
 
 
-def _mean_of_whole(values: torch.Tensor, cells: Sharing) -> torch.Tensor:
-    """Mean over the cells that were seen whole; 0 where none is."""
-    return torch.where(cells.whole, values, 0).sum() / cells.whole.sum().clamp(min=1)
-
-
 Cost = tuple[torch.Tensor, torch.Tensor]
 """Of the embedding, and what the foreground shall say at each voxel of a cell, shape (N,)."""
 
 
 def _discriminative(method: Embeddings, said: torch.Tensor, _: torch.Tensor, cells: Sharing) -> Cost:
     ends = cells.places + method._ways(said)
-    held = _mean_of_whole(length(cells.mean(ends) - cells.points), cells) / method.push_vox
+    held = mean_where(length(cells.mean(ends) - cells.points), cells.whole) / method.push_vox
     cost = pull_and_push(ends, cells, method.pull_vox, method.push_vox) + method.anchor * held
     return cost, torch.ones_like(ends[:, 0])
 
@@ -263,7 +262,7 @@ def _cosine(method: Embeddings, said: torch.Tensor, _: torch.Tensor, cells: Shar
     long = math.sqrt(len(angles.WAVES))  # together, the hands of one axis
     codes = angles.turn(said, cells.places / method.unit_vox) / long
     points = angles.write(cells.points / method.unit_vox) / long
-    held = _mean_of_whole(1 - cosine(functional.normalize(cells.mean(codes), dim=1), points), cells)
+    held = mean_where(1 - cosine(functional.normalize(cells.mean(codes), dim=1), points), cells.whole)
     return turn_and_cross(codes, cells) + method.anchor * held, torch.ones_like(codes[:, 0, 0])
 
 
@@ -272,7 +271,7 @@ def _spatial(method: Embeddings, said: torch.Tensor, true: torch.Tensor, cells: 
     centres = torch.where(cells.whole[:, None], cells.points, cells.mean(ends))
     own, others = masks(ends, cells, centres, method.unit_vox * wide.exp())
     uneven = cells.mean((said[:, 1] - wide[cells.cell]).square().mean(-1)).mean()
-    held = _mean_of_whole((wide - cells.mean(true[:, 1])).square().mean(-1), cells)
+    held = mean_where((wide - cells.mean(true[:, 1])).square().mean(-1), cells.whole)
     return lovasz(own, others, cells) + uneven + method.anchor * held, own
 
 

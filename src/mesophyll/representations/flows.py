@@ -90,7 +90,7 @@ class Flows(Representation):
     threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
     passes: int = tunable(8, among=(5, 6, 7, 8, 9))
     min_arrivals: int = tunable(5, among=(2, 5, 10, 20, 40))
-    parting: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    parting: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7), only={"target": "skeleton"})
     min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def channels(self, ndim: int) -> int:

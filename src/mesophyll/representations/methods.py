@@ -8,10 +8,14 @@ from typing import Any
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import Representation
 from mesophyll.representations.boundaries import Boundaries
+from mesophyll.representations.boxes import Boxes
 from mesophyll.representations.cellpose import Cellpose
+from mesophyll.representations.contours import Contours
 from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.skeletons import Skeletons
+from mesophyll.representations.spheres import Spheres
+from mesophyll.representations.stars import Stars
 from mesophyll.representations.tissue import Tissue
 from mesophyll.settings import from_dict, to_dict, unknown
 
@@ -27,6 +31,10 @@ METHODS: Kinds = {
     "boundaries": Boundaries,
     "skeletons": Skeletons,
     "embeddings": Embeddings,
+    "stars": Stars,
+    "contours": Contours,
+    "spheres": Spheres,
+    "boxes": Boxes,
     "tissue": Tissue,
 }
 """Every method that needs no other one."""

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import UNKNOWN, Labels
 
-__all__ = ["centroids", "depths", "interior_points", "least_depths", "unit_steps", "waypoints"]
+__all__ = [
+    "centroids",
+    "depths",
+    "interior_points",
+    "least_depths",
+    "relative_depths",
+    "unit_steps",
+    "waypoints",
+]
 
 # A cell's interior is what lies at least this share of its greatest depth below its surface.
 INTERIOR_DEPTH = 0.7
@@ -38,11 +46,19 @@ def depths(cells: Labels) -> NDArray[np.float32]:
 
 
 def least_depths(labels: Labels, depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Mark voxels, shape S, to which unknown ones are as near as the surface: they may lie deeper than `depths` says."""
+    """Mark voxels of cells to which unknown ones are as near as a surface, shape S: what `depths` says is the least there."""
     if not (labels == UNKNOWN).any():
         return np.zeros(labels.shape, np.bool_)
     from_unknown = edt.edt(labels != UNKNOWN, black_border=False, parallel=1).reshape(labels.shape)
     return np.asarray((labels > 0) & (from_unknown <= depth))
+
+
+def relative_depths(cells: Labels, count: int) -> NDArray[np.float32]:
+    """Return how deep each voxel lies in its cell as a share of the cell's deepest, shape (Z, Y, X); 0 outside cells."""
+    depth = depths(cells)
+    deepest = np.zeros(count + 1, np.float32)
+    np.maximum.at(deepest, cells.ravel(), depth.ravel())
+    return np.where(cells > 0, depth / np.maximum(deepest, 1)[cells], np.float32(0)).astype(np.float32)
 
 
 def interior_points(cells: Labels, count: int, depth: NDArray[np.float32]) -> NDArray[np.int64]:
