@@ -1,12 +1,19 @@
-"""Run all benchmarks, or those named: ``python -m benchmarks [cellpose decoding inference matching whole]``."""
+"""Run all benchmarks, or those named: ``python -m benchmarks [cellpose decoding following inference matching whole]``."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import cellpose, decoding, inference, matching, whole
+from benchmarks import cellpose, decoding, following, inference, matching, whole
 
-BENCHMARKS = {"cellpose": cellpose, "decoding": decoding, "inference": inference, "matching": matching, "whole": whole}
+BENCHMARKS = {
+    "cellpose": cellpose,
+    "decoding": decoding,
+    "following": following,
+    "inference": inference,
+    "matching": matching,
+    "whole": whole,
+}
 
 
 def main(names: list[str]) -> None:

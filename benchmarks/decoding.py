@@ -1,62 +1,54 @@
-"""Flows of 128³ voxels to cells: 8 passes of scaling and squaring against 200 Euler steps, both compiled, same gathering."""
+"""Outputs to cells by every method: seconds for 64³ and 128³ voxels, and how they grow, beside n log n.
+
+``python -m benchmarks.decoding 64 128 256`` takes the sides that are named. The leaf is the same but for its size; outputs are
+those of a network that is not quite sure: perfect targets with Gaussian noise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-import numba
 import numpy as np
 
-from benchmarks.timing import against
-from mesophyll.evaluation import match
+from benchmarks.oracle import choices, label, noisy
+from benchmarks.timing import seconds
 from mesophyll.phantom import make
-from mesophyll.representations import Flows
-from mesophyll.representations.following import follow, keep, sample
-from mesophyll.representations.gathering import gather
+from mesophyll.representations import Representation
+from mesophyll.representations.methods import METHODS
 
-STEPS = 200
-
-
-def measure() -> Iterator[str]:
-    method = Flows()
-    truth = make(5, shape=(128, 128, 128)).labels
-    perfect = method.encode(truth)
-    for noise in (0.0, 0.3):
-        output = perfect.copy()
-        output[1:] += np.random.default_rng(0).normal(0, noise, output[1:].shape).astype(np.float32)
-        inside = output[0] > method.threshold
-
-        def ours(flow: Any = output[1:], inside: Any = inside) -> Any:
-            return gather(follow(flow, inside, method.passes), inside, method.min_arrivals, method.min_size_vox)
-
-        def steps(flow: Any = output[1:], inside: Any = inside) -> Any:
-            return gather(euler(flow, inside, STEPS), inside, method.min_arrivals, method.min_size_vox)
-
-        fast, slow, ratio = against(ours, steps, rounds=3)
-        same = match(ours(), steps()).to_dict()
-        yield (
-            f"flow noise {noise}: {fast:.2f} s against {slow:.2f} s, {ratio:.1f} times as fast; "
-            f"{same['cells']} and {same['truth_cells']} cells, AP@0.5 between them {same['AP']['0.5']:.3f}; "
-            f"AP@0.5 against truth {match(ours(), truth).to_dict()['AP']['0.5']:.3f}"
-        )
+SIDES = (64, 128)
+UNSURE = 0.1
+ROUNDS = 2
 
 
-def euler(flow: Any, inside: Any, steps: int) -> Any:
-    moved = np.zeros_like(flow)
-    _euler(flow, inside, moved, steps)
-    return moved
+def measure(sides: Sequence[int] = SIDES) -> Iterator[str]:
+    ideal = [_n_log_n(second) / _n_log_n(first) for first, second in pairwise(sides)]
+    yield "  ".join([f"{'':34}", *(f"{side}³".rjust(8) for side in sides), f"growth; n log n: {_told(ideal)}"])
+    leaves = [make(5, shape=(side,) * 3).labels for side in sides]
+    for name, method in [(each, method) for each in METHODS for method in choices(METHODS[each])]:
+        took = [_decoding(method, method.encode(labels)) for labels in leaves]
+        growth = [second / first for first, second in pairwise(took)]
+        yield "  ".join([label(name, method).ljust(34), *(f"{each:6.2f} s" for each in took), _told(growth)])
 
 
-@numba.njit(cache=True, parallel=True)
-def _euler(flow: Any, inside: Any, moved: Any, steps: Any) -> None:
-    depth, height, width = inside.shape
-    for z in numba.prange(depth):
-        for y in range(height):
-            for x in range(width):
-                if inside[z, y, x]:
-                    pz, py, px = np.float32(z), np.float32(y), np.float32(x)
-                    for _ in range(steps):
-                        dz, dy, dx = sample(flow, inside, pz, py, px)
-                        pz, py, px = keep(pz + dz, depth), keep(py + dy, height), keep(px + dx, width)
-                    moved[0, z, y, x], moved[1, z, y, x], moved[2, z, y, x] = pz - z, py - y, px - x
+def _decoding(method: Representation, target: np.ndarray) -> float:
+    """The least of some, after one that compiles: other work on the machine can only make it slower."""
+    output = noisy(target, UNSURE)
+    method.decode(output)
+    return min(seconds(lambda: method.decode(output)) for _ in range(ROUNDS))
+
+
+def _n_log_n(side: int) -> float:
+    return side**3 * math.log(side**3)
+
+
+def _told(growth: Sequence[float]) -> str:
+    return ", ".join(f"{each:.1f}" for each in growth)
+
+
+if __name__ == "__main__":
+    for line in measure([int(side) for side in sys.argv[1:]] or SIDES):
+        print(line, flush=True)

@@ -30,7 +30,7 @@ JUDGE_KINDS = [(kind, 121) for kind in ("arm", "thick", "honeycomb", "isotropic"
 
 JUDGED = {
     "leaf-3d": [*JUDGE, *JUDGE_SMALL, *JUDGE_KINDS],
-    "leaf-3d-large": [*JUDGE, *JUDGE_SMALL, *JUDGE_KINDS],
+    "leaf-3d-large": JUDGE,
     "leaf-2d": [*JUDGE, *JUDGE_SMALL, *JUDGE_KINDS],
     "leaf-tissue": [*JUDGE, *JUDGE_KINDS],
 }

@@ -70,6 +70,7 @@ BESIDE: dict[str, set[str]] = {
     "cuts": {"labels", "volume"},
     "traits": {"io"},
     "annotation": {"io"},
+    "densify": {"evaluation"},
     "staging": {"image"},
     "patches": {"image"},
     "cellpose": {"image", "model"},

@@ -15,7 +15,7 @@ from mesophyll.inference import segment
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import Network
 from mesophyll.nursery import Leaves, specimen
-from mesophyll.patches import Augmentation, augment, sample
+from mesophyll.patches import Augmentation, move, sample
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
 from mesophyll.tissue_map import as_channels
@@ -69,7 +69,7 @@ def test_a_patch_holds_grey_values_and_tissue_through_mirror_turn_and_section():
     source = specimen("grape", 5, LEAVES, View(0.65, tissue="classes"))
     rng = np.random.default_rng(0)
     for sides in ([16, 16, 16], [16, 1, 16]):
-        patch = augment(sample(source, sides, 4, rng), Augmentation(turn=1.0), rng)
+        patch = move(sample(source, sides, 4, rng), Augmentation(turn=1.0), rng)
         ndim = patch.labels_S.ndim
         assert patch.image_CS.shape == (9, *[24] * ndim)
         assert set(np.unique(patch.image_CS[1:])) <= {0, 1}

@@ -43,6 +43,14 @@ class Given:
         others = tuple(other for other in range(self.traced.ndim) if other != axis)
         return np.broadcast_to((self.traced > 0).any(axis=others, keepdims=True), self.traced.shape)
 
+    @property
+    def profiles(self) -> tuple[int, dict[int, NDArray[np.int64]]]:
+        """The axis across which cells were traced, and for each traced cell its planes."""
+        axis = _plane_axis(self.traced)
+        voxels = np.nonzero(self.traced)
+        pairs = np.unique(np.stack([self.traced[voxels], voxels[axis]]), axis=1)
+        return axis, {int(number): pairs[1, pairs[0] == number] for number in np.unique(pairs[0])}
+
     def sizes_vox(self) -> NDArray[np.float64]:
         """Return the size of each cell in voxels; a traced one is taken to be as deep as it is wide."""
         whole = _areas(self.whole)
