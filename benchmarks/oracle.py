@@ -79,7 +79,8 @@ def choices(kind: type[Representation]) -> Iterator[Representation]:
         if "loss" not in setting  # how it is learnt does not matter here
         for choice in get_args(hints[setting])
     ]
-    yield from dict.fromkeys([usual, *others] if usual.subject == "cells" else [])
+    fit = usual.subject == "cells" and 3 in usual.axes
+    yield from dict.fromkeys([usual, *others] if fit else [])
 
 
 def label(name: str, method: Representation) -> str:

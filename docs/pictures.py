@@ -138,8 +138,8 @@ def painted(grey: NDArray[np.uint8], labels: Labels) -> NDArray[np.float64]:
 def targets(leaf: Phantom) -> None:
     """Show the flow of each target on the same few spongy cells, in 2D."""
     cells = split_pieces(leaf.labels[AT, 120:176, 110:190])
-    figure, axes = pyplot.subplots(1, len(TARGETS), figsize=(12, 3.1), layout="constrained")
-    for axis, target in zip(axes, TARGETS, strict=True):
+    figure, axes = pyplot.subplots(len(TARGETS) // 2, 2, figsize=(10, 7.2), layout="constrained")
+    for axis, target in zip(axes.flat, TARGETS, strict=True):
         _, down, right = Flows(target=target).encode(cells)
         inside = cells > 0
         axis.imshow(painted(np.full(cells.shape, 235, np.uint8), cells), interpolation="nearest")

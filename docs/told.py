@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, asdict, fields
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
 
@@ -19,8 +19,8 @@ from mesophyll.device import Device
 from mesophyll.inference import SegmentationPlan
 from mesophyll.io import FORMATS
 from mesophyll.model import shipped
-from mesophyll.representations import REPRESENTATIONS, Flows
-from mesophyll.representations.flows import TARGETS
+from mesophyll.representations import REPRESENTATIONS, Representation
+from mesophyll.representations.methods import METHODS
 from mesophyll.settings import to_dict
 from mesophyll.training import TrainingPlan
 from mesophyll.traits import COLUMNS
@@ -83,9 +83,24 @@ def tissue_codes() -> str:
 
 
 def ceilings() -> str:
-    """Tell what each target of the flows can reach at best, in the order of the code."""
-    rows = [(f"`{target}`", f"{Flows(target=target).ceiling:.2f}") for target in TARGETS]
-    return _table(["target", "ceiling: cells found at IoU 0.8 from a perfect output"], rows)
+    """Tell what each method of cells can reach at best, with each target or variant, in the order of the code."""
+    rows = [
+        (f"`{name}`", ", ".join(f"`{choice}`" for choice in chosen) or "-", f"{ceiling:.2f}")
+        for name, kind in METHODS.items()
+        if kind.subject == "cells"
+        for ceiling, chosen in _ceilings(kind).items()
+    ]
+    return _table(["method", "target or variant", "ceiling: cells found at IoU 0.8 from a perfect output"], rows)
+
+
+def _ceilings(kind: type[Representation]) -> dict[float, list[str]]:
+    """Return each ceiling with the targets or variants that have it; with none, where there is but one."""
+    hints = get_type_hints(kind)
+    found: dict[float, list[str]] = {}
+    for setting in ("target", "variant"):
+        for choice in get_args(hints.get(setting)):
+            found.setdefault(kind(**{setting: choice}).ceiling, []).append(choice)
+    return found or {kind().ceiling: []}
 
 
 def methods() -> str:

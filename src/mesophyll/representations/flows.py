@@ -100,7 +100,7 @@ class Flows(Representation):
     @property
     def ceiling(self) -> float:
         """Measured by law 1. The straight way to the centre leaves lobed cells, and its tanh forgets how far it is."""
-        return {"centre": 0.5, "interior": 0.98, "diffusion": 0.95, "skeleton": 0.95}[self.target]
+        return {"centre": 0.5, "interior": 0.98, "diffusion": 0.95, "skeleton": 0.98}[self.target]
 
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Return foreground (0 or 1) and flow (at most 1 long, in voxels), shape (1 + ndim, *S)."""
