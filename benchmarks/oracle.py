@@ -69,7 +69,7 @@ def measure(names: Sequence[str] = tuple(METHODS)) -> Iterator[str]:
 
 
 def choices(kind: type[Representation]) -> Iterator[Representation]:
-    """A method of cells as it is by default, and with every other choice of a setting that names its choices."""
+    """A method of cells in volumes as it is by default, and with every other choice of a setting that names its choices."""
     usual = kind().at(SPACING)
     hints = get_type_hints(kind)
     named = [field.name for field in fields(kind) if get_origin(hints[field.name]) is Literal]
@@ -79,7 +79,7 @@ def choices(kind: type[Representation]) -> Iterator[Representation]:
         if "loss" not in setting  # how it is learnt does not matter here
         for choice in get_args(hints[setting])
     ]
-    yield from dict.fromkeys([usual, *others] if usual.subject == "cells" else [])
+    yield from dict.fromkeys([usual, *others] if usual.subject == "cells" and 3 in usual.axes else [])
 
 
 def label(name: str, method: Representation) -> str:

@@ -58,12 +58,14 @@ def slow_cast(cells, rays, longest, step=0.01):
 def test_a_ray_ends_where_its_cell_does(ndim):
     side = 16 if ndim == 2 else 9
     cells = crowd(ndim, side=side, spacing=6).reshape((1,) * (3 - ndim) + (side,) * ndim)
-    rays = directions(ndim, 16)
+    rays = np.random.default_rng(0).normal(size=(16, 3)) * ([0, 1, 1] if ndim == 2 else 1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     along = np.full((16, *cells.shape), np.nan, np.float32)
     cast(along, cells, rays, 5)
     slow = slow_cast(cells, rays, 5)
     assert (along[:, cells == 0] == 0).all()
-    assert (np.abs(along - slow) < 0.011).mean() > 0.999  # a step of the slow way may miss the corner of a voxel
+    assert (along <= slow + 1e-5).all()
+    assert (along >= slow - 0.011).mean() > 0.99  # a step of the slow way may miss the corner of a voxel
 
 
 def test_rays_are_cut_and_end_at_the_faces_of_the_volume():
