@@ -14,7 +14,7 @@ from mesophyll.representations import Boxes
 from mesophyll.representations.boxes import masks
 
 
-def test_each_voxel_says_where_the_sides_are_and_which_part_it_is():
+def test_each_voxel_says_where_the_sides_are_and_in_which_bin_it_lies():
     truth = np.zeros((12, 12), np.int32)
     truth[2:5, 3:9] = 4  # 3 by 6
     target = Boxes().encode(truth)
@@ -23,23 +23,23 @@ def test_each_voxel_says_where_the_sides_are_and_which_part_it_is():
     assert target[voxel][1] == pytest.approx(np.sqrt(0.5 / 2.5 * 1.5 / 4.5))
     assert target[voxel][2:6].tolist() == [2.5, 0.5, 1.5, 4.5]  # to the sides below and above, along y and x
     assert target[voxel][6:].tolist() == [0, 0, 0, 0, 0, 0, 1, 0, 0]  # the last third along y, the first along x
-    parts = target[6:].argmax(axis=0)[2:5, 3:9]
-    assert parts.tolist() == [[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5], [6, 6, 7, 7, 8, 8]]
+    bins = target[6:].argmax(axis=0)[2:5, 3:9]
+    assert bins.tolist() == [[0, 0, 1, 1, 2, 2], [3, 3, 4, 4, 5, 5], [6, 6, 7, 7, 8, 8]]
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("parts", [1, 3, 5])
-def test_a_voxel_in_a_cell_is_one_part_of_it(ndim, parts):
+@pytest.mark.parametrize("bins", [1, 3, 5])
+def test_a_voxel_in_a_cell_lies_in_one_bin(ndim, bins):
     truth = np.zeros((14,) * ndim, np.int32)
     truth[(slice(2, 12),) * ndim] = 1
-    method = Boxes(parts=parts)
+    method = Boxes(bins=bins)
     target = method.encode(truth)
-    assert len(target) == method.channels(ndim) == 2 + 2 * ndim + parts**ndim
+    assert len(target) == method.channels(ndim) == 2 + 2 * ndim + bins**ndim
     assert np.array_equal(target[2 + 2 * ndim :].sum(axis=0), truth)
 
 
 def slow_mask(box, said, cuts, slack):
-    """The voxels that lie in their part of a box, or no more than ``slack`` beside it."""
+    """The voxels that lie in their bin of a box, or no more than ``slack`` beside it."""
     held = []
     for voxel in np.ndindex(said.shape):
         if said[voxel] >= 0:
@@ -50,7 +50,7 @@ def slow_mask(box, said, cuts, slack):
 
 
 @pytest.mark.parametrize("slack", [0.0, 0.5, 2.0])
-def test_a_mask_is_of_the_voxels_that_are_what_they_say(slack):
+def test_a_mask_is_of_the_voxels_that_lie_where_they_say(slack):
     rng = np.random.default_rng(0)
     said = rng.integers(-1, 27, (7, 9, 10))
     begin = np.indices((3, 3, 3)).reshape(3, -1).T / 3
@@ -63,13 +63,13 @@ def test_a_mask_is_of_the_voxels_that_are_what_they_say(slack):
     assert len(voxels) > 20
 
 
-def test_cells_whose_boxes_overlap_are_told_apart_by_their_parts():
+def test_cells_whose_boxes_overlap_are_told_apart_by_their_bins():
     y, x = np.indices((44, 44))
     across = x - y
     truth = np.where((np.abs(across) < 24) & (x + y > 24) & (x + y < 62), 1 + (across > 0), 0).astype(np.int32)
     method = Boxes()
     assert found(method.decode(method.encode(truth)), truth, 0.9) == 1
-    coarse = Boxes(parts=1)  # a mask is all the foreground in a box
+    coarse = Boxes(bins=1)  # a mask is all the foreground in a box
     assert found(coarse.decode(coarse.encode(truth)), truth, 0.9) < 1
 
 
@@ -105,9 +105,9 @@ def test_every_setting_of_the_decoder_is_read(settings, cells):
     assert replace(method, **settings).decode(output).max() == cells
 
 
-@pytest.mark.parametrize("parts", [0, 2, -3])
-def test_parts_are_odd(parts):
-    complaint(SettingsError, lambda: Boxes(parts=parts), f"parts = {parts}", "its parts are odd", "take 3")
+@pytest.mark.parametrize("bins", [0, 2, -3])
+def test_bins_are_odd(bins):
+    complaint(SettingsError, lambda: Boxes(bins=bins), f"bins = {bins}", "a bin in its middle", "take 3")
 
 
 def test_boxes_of_sections_say_nothing_of_a_volume():

@@ -514,7 +514,7 @@ class SpheresBeyondCells(Spheres):
 
 
 @dataclass(frozen=True)
-class PartsInAnotherOrder(Boxes):
+class BinsInAnotherOrder(Boxes):
     def encode(self, labels_S):
         target = super().encode(labels_S)
         first = 2 + 2 * labels_S.ndim
@@ -528,7 +528,7 @@ class BoxesOnlyFlipped(Boxes):
 
 
 @dataclass(frozen=True)
-class PartsByTheNumberOfTheCell(Boxes):
+class BinsByTheNumberOfTheCell(Boxes):
     def encode(self, labels_S):
         target = super().encode(labels_S)
         return np.where(labels_S % 2, target, np.concatenate([target[:-9], target[:-10:-1]]))
@@ -594,9 +594,9 @@ PLANTED = [
     (SpheresOfTwiceTheRadius, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SpheresOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (SpheresBeyondCells, laws.law_7_no_cells_in_no_cells_out),
-    (PartsInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (BinsInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (BoxesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
-    (PartsByTheNumberOfTheCell, laws.law_2_renaming_cells_changes_nothing),
+    (BinsByTheNumberOfTheCell, laws.law_2_renaming_cells_changes_nothing),
 ]
 
 

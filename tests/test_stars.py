@@ -18,9 +18,9 @@ from mesophyll.representations.rays import SHORTEST, cast, directions, mirror_ra
 # ------------------------------------------------------------------------------------------------------------------- rays
 
 
-@pytest.mark.parametrize(("ndim", "count", "farthest"), [(2, 32, 6), (2, 64, 3), (3, 32, 37), (3, 64, 24), (3, 96, 21)])
+@pytest.mark.parametrize(("ndim", "count", "farthest"), [(2, 32, 6), (2, 64, 3), (3, 32, 30), (3, 64, 21), (3, 96, 17)])
 def test_rays_are_spread_over_all_directions(ndim, count, farthest):
-    """No direction is farther from a ray than so many degrees; of a plain Fibonacci lattice of 64 it is 19."""
+    """No direction is farther from a ray than so many degrees; of a plain Fibonacci lattice of 64 it is 20."""
     rays = directions(ndim, count)
     assert len(rays) == count
     np.testing.assert_allclose(np.linalg.norm(rays, axis=1), 1)
@@ -58,12 +58,14 @@ def slow_cast(cells, rays, longest, step=0.01):
 def test_a_ray_ends_where_its_cell_does(ndim):
     side = 16 if ndim == 2 else 9
     cells = crowd(ndim, side=side, spacing=6).reshape((1,) * (3 - ndim) + (side,) * ndim)
-    rays = directions(ndim, 16)
+    rays = np.random.default_rng(0).normal(size=(16, 3)) * ([0, 1, 1] if ndim == 2 else 1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     along = np.full((16, *cells.shape), np.nan, np.float32)
     cast(along, cells, rays, 5)
     slow = slow_cast(cells, rays, 5)
     assert (along[:, cells == 0] == 0).all()
-    assert (np.abs(along - slow) < 0.011).mean() > 0.999  # a step of the slow way may miss the corner of a voxel
+    assert (along <= slow + 1e-5).all()
+    assert (along >= slow - 0.011).mean() > 0.99  # a step of the slow way may miss the corner of a voxel
 
 
 def test_rays_are_cut_and_end_at_the_faces_of_the_volume():
@@ -192,3 +194,8 @@ def test_rays_come_in_mirrored_sets(rays):
 
 def test_rays_of_sections_say_nothing_of_a_volume():
     complaint(SettingsError, lambda: Stars().in_volume(1), "sections across axis 1", "not those of volumes", "'slices'")
+
+
+def test_rays_need_a_halo():
+    complaint(SettingsError, lambda: Stars(halo=0), "halo = 0", "cut at the halo", "take 32")
+    assert Stars(halo=1).encode(of_two(2))[2:].max() == 1

@@ -1,4 +1,4 @@
-"""Cells as boxes, each with a mask inside: where the sides of a voxel's cell lie, and which part of it the voxel is.
+"""Cells as boxes with a mask in each: every voxel tells the sides of its cell's box, and its own place between them.
 
 The idea is Mask R-CNN's (He et al., ICCV 2017): find boxes, suppress those that propose the same, tell inside each what is the
 cell. There, a second network looks into each box again. Here one output says all, voxel by voxel:
@@ -6,11 +6,11 @@ cell. There, a second network looks into each box again. Here one output says al
 - Boxes come without anchors, as in FCOS (Tian et al., ICCV 2019): each voxel of a cell says how far the sides of the cell's box
   are, and how central it is, so that only peaks propose boxes.
 - Masks are sensitive to position, as in InstanceFCN (Dai et al., ECCV 2016): a cell's box is cut along each axis into a few
-  parts, and each voxel says which part of its cell it is. The mask of a box is put together of the voxels that are, in this
-  box, the part that they say. Where two boxes overlap, the right end of one cell is not the left end of the other.
+  bins, and each voxel says in which bin of its cell's box it lies. The mask of a box is put together of the voxels that lie
+  in the bin of this box that they say. Where two boxes overlap, the right end of one cell is not the left end of the other.
 - Boxes are suppressed by their masks, not by the boxes themselves: cells that touch may share much of a box.
 
-Channel 0 is the foreground, channel 1 the centreness; the distances to both sides along each axis follow, and then the parts.
+Channel 0 is the foreground, channel 1 the centreness; the distances to both sides along each axis follow, and then the bins.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = ["Boxes", "masks"]
 
 @dataclass(frozen=True)
 class Boxes(Representation):
-    """Foreground, centreness, the sides of the cell's box and the part of the cell (after Mask R-CNN).
+    """Foreground, centreness, the sides of the cell's box and the bin of the voxel (after Mask R-CNN).
 
     Parameters
     ----------
     halo
         As ever; and no box is read whose side is farther away.
-    parts
+    bins
         Into how many a box is cut along each axis; odd, so that a cell has a middle.
     box_weight
         Of the sides beside the three cross-entropies.
@@ -53,7 +53,7 @@ class Boxes(Representation):
     centreness
         Centreness above this proposes a box.
     slack_vox
-        So far outside its part a voxel may lie and still be of the mask: no box is read exactly.
+        So far outside its bin a voxel may lie and still be of the mask: no box is read exactly.
     overlap
         A box is dropped whose mask shares more than this of its voxels with a surer one, or of the surer one's, if these are
         fewer.
@@ -61,7 +61,7 @@ class Boxes(Representation):
         Smaller cells are dropped.
     """
 
-    parts: int = 3
+    bins: int = 3
     box_weight: float = 0.2
     threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
     centreness: float = tunable(0.3, among=(0.1, 0.2, 0.3, 0.4, 0.5))
@@ -70,12 +70,12 @@ class Boxes(Representation):
     min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
-        if self.parts < 1 or self.parts % 2 == 0:
-            raise SettingsError(f"parts = {self.parts}", "a cell has a middle: its parts are odd", "take 3")
+        if self.bins < 1 or self.bins % 2 == 0:
+            raise SettingsError(f"bins = {self.bins}", "a box has a bin in its middle: they are odd", "take 3")
 
     def channels(self, ndim: int) -> int:
-        """Foreground, centreness, two sides for each axis, and the parts."""
-        return _first_part(ndim) + int(self.parts**ndim)
+        """Foreground, centreness, two sides for each axis, and the bins."""
+        return _first_bin(ndim) + int(self.bins**ndim)
 
     @property
     def ceiling(self) -> float:
@@ -83,7 +83,7 @@ class Boxes(Representation):
         return 0.98
 
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
-        """Return foreground (0 or 1), centreness (at most 1), sides in voxels, and 1 in the channel of the part, shape (C, *S).
+        """Return foreground (0 or 1), centreness (at most 1), sides in voxels, and 1 in the channel of the bin, shape (C, *S).
 
         Along an axis the sides below and above follow each other.
         """
@@ -92,20 +92,19 @@ class Boxes(Representation):
         inside = cells > 0
         below, length = _sides(cells, count)
         above = length - below
-        part = (self.parts * below // length).astype(
-            np.int64
-        )  # never in doubt: the middle of a voxel is in no odd part's face
-        code = np.ravel_multi_index(tuple(part[-ndim:]), (self.parts,) * ndim)
+        # Never in doubt: where bins are odd, the middle of no voxel lies between two of them.
+        place = (self.bins * below // length).astype(np.int64)
+        code = np.ravel_multi_index(tuple(place[-ndim:]), (self.bins,) * ndim)
         target = np.zeros((self.channels(ndim), *shape), np.float32)
         target[0] = inside
         target[1] = np.prod(np.minimum(below, above) / np.maximum(below, above), axis=0) ** (1 / ndim) * inside
-        target[2 : _first_part(ndim)] = np.stack([below[-ndim:], above[-ndim:]], axis=1).reshape(-1, *shape) * inside
-        np.put_along_axis(target[_first_part(ndim) :], code[None], inside[None].astype(np.float32), axis=0)
+        target[2 : _first_bin(ndim)] = np.stack([below[-ndim:], above[-ndim:]], axis=1).reshape(-1, *shape) * inside
+        np.put_along_axis(target[_first_bin(ndim) :], code[None], inside[None].astype(np.float32), axis=0)
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return three cross-entropies and the mean absolute error of the sides; sides and parts count inside cells."""
-        output, first = output_BCS.float(), _first_part(output_BCS.ndim - 2)
+        """Return three cross-entropies and the mean absolute error of the sides; sides and bins count inside cells."""
+        output, first = output_BCS.float(), _first_bin(output_BCS.ndim - 2)
         inside = known_BS & (target_BCS[:, 0] > 0) & torch.isfinite(target_BCS[:, 2])
         target = torch.where(inside[:, None], target_BCS, 0)
         error = (output[:, 2:first] - target[:, 2:first]).abs().mean(dim=1)
@@ -117,10 +116,10 @@ class Boxes(Representation):
         )
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
-        """Sigmoid for foreground and centreness; sides are not below 0; parts add up to one."""
-        first = _first_part(output_BCS.ndim - 2)
-        said, sides, parts = output_BCS[:, :2], output_BCS[:, 2:first], output_BCS[:, first:]
-        return torch.cat([torch.sigmoid(said), sides.clamp(min=0), torch.softmax(parts, dim=1)], dim=1)
+        """Sigmoid for foreground and centreness; sides are not below 0; bins add up to one."""
+        first = _first_bin(output_BCS.ndim - 2)
+        said, sides, bins = output_BCS[:, :2], output_BCS[:, 2:first], output_BCS[:, first:]
+        return torch.cat([torch.sigmoid(said), sides.clamp(min=0), torch.softmax(bins, dim=1)], dim=1)
 
     def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Forget all but the foreground: a section does not show how far a cell reaches."""
@@ -129,24 +128,23 @@ class Boxes(Representation):
         return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
-        """Flip all channels; below and above change places along each flipped axis, and so do the parts."""
+        """Flip all channels; below and above change places along each flipped axis, and so do the bins."""
         flipped = np.flip(output_CS, tuple(1 + axis for axis in axes))
         ndim, spatial = output_CS.ndim - 1, output_CS.shape[1:]
-        first = _first_part(ndim)
+        first = _first_bin(ndim)
         sides = flipped[2:first].reshape(ndim, 2, *spatial).copy()
         sides[list(axes)] = sides[list(axes), ::-1]
-        parts = np.flip(flipped[first:].reshape(*(self.parts,) * ndim, *spatial), axes)
-        return np.concatenate([flipped[:2], sides.reshape(-1, *spatial), parts.reshape(-1, *spatial)])
+        bins = np.flip(flipped[first:].reshape(*(self.bins,) * ndim, *spatial), axes)
+        return np.concatenate([flipped[:2], sides.reshape(-1, *spatial), bins.reshape(-1, *spatial)])
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Let peaks of the centreness propose boxes, keep one mask for each cell, and bring them to the foreground."""
         proposed, ndim = proposals(output_CS, self.threshold, self.centreness), output_CS.ndim - 1
-        sides = proposed.said[:, 2 : _first_part(ndim)].reshape(-1, ndim, 2)
+        sides = proposed.said[:, 2 : _first_bin(ndim)].reshape(-1, ndim, 2)
         boxes = _corners(proposed.places, sides.clip(0.5, max(self.halo, 0.5)))
-        part = output_CS[_first_part(ndim) :].argmax(0).reshape(proposed.inside.shape)
-        part = part.cpu().numpy() if isinstance(part, torch.Tensor) else part
-        said = np.where(proposed.inside, part, -1)
-        cuts = _cuts(self.parts, ndim)
+        code = output_CS[_first_bin(ndim) :].argmax(0).reshape(proposed.inside.shape)
+        said = np.where(proposed.inside, code.cpu().numpy() if isinstance(code, torch.Tensor) else code, -1)
+        cuts = _cuts(self.bins, ndim)
         labels, _ = paint(
             said.shape, len(boxes), lambda some: masks(boxes[some], said, cuts, self.slack_vox), self.overlap
         )
@@ -156,18 +154,18 @@ class Boxes(Representation):
 def masks(
     boxes: NDArray[np.float64], said: NDArray[np.int64], cuts: NDArray[np.float64], slack: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the voxels of each box that are there what they say, as `mesophyll.representations.suppression.Draw` does.
+    """Return the voxels that lie where they say in each box, as `mesophyll.representations.suppression.Draw` does.
 
     Parameters
     ----------
     boxes
         Lowest and highest corner of each, (z, y, x), shape (n, 2, 3).
     said
-        Which part of its cell each voxel is, -1 outside cells, shape (Z, Y, X).
+        In which bin of its cell's box each voxel lies, -1 outside cells, shape (Z, Y, X).
     cuts
-        Where each part begins and ends along each axis, as shares of a box, shape (2, parts, 3).
+        Where each bin begins and ends along each axis, as shares of a box, shape (2, bins, 3).
     slack
-        So many voxels beyond its part, a voxel still belongs to it.
+        So many voxels beyond its bin, a voxel still belongs to it.
     """
     low = np.maximum(np.ceil(boxes[:, 0] - slack), 0).astype(np.int64)
     high = np.minimum(np.floor(boxes[:, 1] + slack) + 1, said.shape).astype(np.int64)
@@ -176,8 +174,8 @@ def masks(
     return ends, voxels[:found]
 
 
-def _first_part(ndim: int) -> int:
-    """Return the channel of the first part: foreground, centreness and two sides along each axis come before it."""
+def _first_bin(ndim: int) -> int:
+    """Return the channel of the first bin: foreground, centreness and two sides along each axis come before it."""
     return 2 + 2 * ndim
 
 
@@ -197,27 +195,27 @@ def _corners(places: NDArray[np.int64], sides: NDArray[np.float32]) -> NDArray[n
     return np.stack([places - reach[..., 0], places + reach[..., 1]], axis=1)
 
 
-def _cuts(parts: int, ndim: int) -> NDArray[np.float64]:
-    """Return where each part of a box begins and ends along (z, y, x), as shares of the box, shape (2, parts**ndim, 3)."""
-    begin = np.zeros((parts**ndim, 3))
-    begin[:, -ndim:] = np.indices((parts,) * ndim).reshape(ndim, -1).T / parts
-    length = np.where(np.arange(3) < 3 - ndim, 1, 1 / parts)  # an image is not cut along z
+def _cuts(bins: int, ndim: int) -> NDArray[np.float64]:
+    """Return where each bin of a box begins and ends along (z, y, x), as shares of the box, shape (2, bins**ndim, 3)."""
+    begin = np.zeros((bins**ndim, 3))
+    begin[:, -ndim:] = np.indices((bins,) * ndim).reshape(ndim, -1).T / bins
+    length = np.where(np.arange(3) < 3 - ndim, 1, 1 / bins)  # an image is not cut along z
     return np.stack([begin, begin + length])
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw(ends: Any, voxels: Any, boxes: Any, whole: Any, said: Any, parts: Any) -> Any:
+def _draw(ends: Any, voxels: Any, boxes: Any, whole: Any, said: Any, bins: Any) -> Any:
     """Fill in the voxels of each mask; return how many there are in all."""
     low, high = whole
-    begin, end, slack = parts
+    begin, end, slack = bins
     found = 0
     for place in range(len(boxes)):
         corner, length = boxes[place, 0], boxes[place, 1] - boxes[place, 0]
         for z in range(low[place, 0], high[place, 0]):
             for y in range(low[place, 1], high[place, 1]):
                 for x in range(low[place, 2], high[place, 2]):
-                    part = said[z, y, x]
-                    if part >= 0 and _lies_in((z, y, x), corner, length, (begin[part], end[part], slack)):
+                    code = said[z, y, x]
+                    if code >= 0 and _lies_in((z, y, x), corner, length, (begin[code], end[code], slack)):
                         voxels[found] = (z * said.shape[1] + y) * said.shape[2] + x
                         found += 1
         ends[place] = found
@@ -225,8 +223,8 @@ def _draw(ends: Any, voxels: Any, boxes: Any, whole: Any, said: Any, parts: Any)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _lies_in(voxel: Any, corner: Any, length: Any, part: Any) -> Any:
-    begin, end, slack = part
+def _lies_in(voxel: Any, corner: Any, length: Any, span: Any) -> Any:
+    begin, end, slack = span
     for axis in range(3):
         at = voxel[axis] - corner[axis]
         if at < begin[axis] * length[axis] - slack or at > end[axis] * length[axis] + slack:

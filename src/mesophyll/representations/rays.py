@@ -23,24 +23,42 @@ __all__ = ["Star", "cast", "directions", "mirror_rays", "star"]
 SHORTEST = 0.5
 """No ray is shorter: from the middle of a voxel it is as far to its nearest face."""
 
-_GOLDEN = (np.sqrt(5) - 1) / 2
-_TURN = 0.6  # of the lattice, in octants: so the mirror images of rays fall between them, and not beside them
+_ROUNDS = 100  # of Lloyd's relaxation: 96 rays rest after 60
 
 
 def directions(ndim: int, count: int) -> NDArray[np.float64]:
     """Return ``count`` unit vectors (z, y, x), a multiple of 2**ndim, spread evenly; z is 0 in images.
 
-    In images they are at equal angles; in volumes they lie on a Fibonacci lattice, equal areas apart (Weigert et al. 2020,
-    section 2.1), in one octant. The sets of all quadrants follow each other, see `mirror_rays`.
+    In images they are at equal angles. The sets of all quadrants follow each other, see `mirror_rays`.
     """
-    own = (np.arange(count // 2**ndim) + 0.5) / (count // 2**ndim)
-    angle = np.pi / 2 * (own if ndim == 2 else (np.arange(len(own)) * _GOLDEN + _TURN) % 1)
-    height = np.zeros(len(own)) if ndim == 2 else own
-    across = np.sqrt(1 - height**2)
-    quadrant = np.stack([height, across * np.sin(angle), across * np.cos(angle)], axis=1)
+    own = count // 2**ndim
+    angle = np.pi / 2 * (np.arange(own) + 0.5) / own
+    quadrant = np.stack([np.zeros(own), np.sin(angle), np.cos(angle)], axis=1) if ndim == 2 else _octant(own)
     signs = 1 - 2.0 * np.indices((2,) * ndim).reshape(ndim, -1).T
     mirrored = quadrant[None] * np.pad(signs, [(0, 0), (3 - ndim, 0)], constant_values=1.0)[:, None]
-    return mirrored.reshape(-1, 3) + 0.0  # no zero shall be negative
+    return mirrored.reshape(-1, 3)
+
+
+def _octant(count: int) -> NDArray[np.float64]:
+    """Return rays spread evenly over an octant: a Fibonacci lattice (Weigert et al. 2020, section 2.1), evened out.
+
+    As it is, rays of the lattice may lie beside their mirror images. Lloyd's relaxation moves each to the mean of the
+    directions that are nearest to it; of all octants together, what is nearest to a direction lies in its own.
+    """
+    rays, anywhere = _lattice(count), _lattice(500 * count)
+    for _ in range(_ROUNDS):
+        nearest = (anywhere @ rays.T).argmax(axis=1)
+        rays = np.stack([np.bincount(nearest, along, count) for along in anywhere.T], axis=1)
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    return rays
+
+
+def _lattice(count: int) -> NDArray[np.float64]:
+    """Return a Fibonacci lattice on an octant: equal steps in height, the golden ratio in angle."""
+    height = (np.arange(count) + 0.5) / count
+    angle = np.pi / 2 * (np.arange(count) * (np.sqrt(5) - 1) / 2 % 1)
+    across = np.sqrt(1 - height**2)
+    return np.stack([height, across * np.sin(angle), across * np.cos(angle)], axis=1)
 
 
 def mirror_rays(along_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where, surprise
 from mesophyll.representations.paths import relative_depths
 from mesophyll.representations.pieces import pieces
-from mesophyll.representations.rays import cast, directions, mirror_rays, star
+from mesophyll.representations.rays import cast, mirror_rays, star
 from mesophyll.representations.suppression import paint, proposals
 
 __all__ = ["Stars"]
@@ -34,8 +34,8 @@ class Stars(Representation):
     halo
         As ever; and rays are cut at this length, so that nothing farther away counts.
     rays
-        How many, a multiple of 8: at equal angles in images, on a Fibonacci lattice in volumes. A 3D output takes much memory:
-        two bytes a voxel and ray.
+        How many, a multiple of 8: at equal angles in images, spread evenly over the sphere in volumes. A 3D output takes much
+        room: two bytes a voxel and ray.
     distance_weight
         Of the distances beside the two cross-entropies; StarDist's lambda_d.
     threshold
@@ -56,6 +56,8 @@ class Stars(Representation):
     min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
 
     def __post_init__(self) -> None:
+        if self.halo < 1:
+            raise SettingsError(f"halo = {self.halo}", "rays are cut at the halo: it is above 0", "take 32")
         if self.rays < 8 or self.rays % 8:
             raise SettingsError(
                 f"rays = {self.rays}", "rays come in mirrored sets: a multiple of 8", "take 32, 64 or 96"
@@ -76,7 +78,7 @@ class Stars(Representation):
         target = np.empty((2 + self.rays, *cells.shape), np.float32)
         target[0] = cells > 0
         target[1] = relative_depths(cells, count)
-        cast(target[2:], cells, directions(labels_S.ndim, self.rays), self.halo)
+        cast(target[2:], cells, star(labels_S.ndim, self.rays, self.halo).rays, self.halo)
         return target.reshape(-1, *labels_S.shape)
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
