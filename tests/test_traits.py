@@ -174,7 +174,7 @@ def test_unknown_neighbours_are_neither_air_nor_cell() -> None:
     known = labels.copy()
     known[:10] = 0
     cell, free = only(measure(labels, 1.0)), only(measure(known, 1.0))
-    assert cell.surface_um2 == free.surface_um2
+    assert cell.surface_um2 == pytest.approx(free.surface_um2, rel=1e-12)  # sums of the same areas, in other parts
     assert free.air_share == 1
     assert cell.cell_share == 0
     assert cell.air_share == pytest.approx(1 - 100 / 400, abs=0.03)
