@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from mesophyll import Model, Volume, evaluate, io, map_tissue, segment
+from mesophyll import Model, Volume, cuts, evaluate, io, map_tissue, segment
+from mesophyll.cuts import Cut
 from mesophyll.evaluation import compare_tissue
-from mesophyll.labels import Labels, split_pieces
+from mesophyll.experiment.judging import end_to_end
+from mesophyll.labels import Labels
 from mesophyll.model import load, save
 
 HERE = Path(__file__).parent
@@ -132,14 +134,11 @@ def volumes(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
 
 def sections(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
     """Return labels and truth of five sections across each axis, end to end; no number stands in two sections."""
-    found, true = [np.zeros(1, np.int32)], [np.zeros(1, np.int32)]
-    for axis, place in itertools.product(range(3), np.linspace(0.1, 0.9, 5)):
-        at = int(place * scan.shape[axis])
-        spacing = tuple(step for other, step in enumerate(scan.known_spacing_um) if other != axis)
-        labels = segment(scan.read().take(at, axis), spacing_um=spacing, model=model)
-        for parts, section in ((found, labels), (true, split_pieces(truth.take(at, axis)))):
-            parts.append(np.where(section > 0, section + max(int(part.max()) for part in parts), 0).ravel())
-    return np.concatenate(found).astype(np.int32), np.concatenate(true).astype(np.int32)
+    shares = itertools.product(range(3), np.linspace(0.1, 0.9, 5))
+    where = [Cut(axis, int(share * scan.shape[axis])) for axis, share in shares]
+    flat = [cut.flat(scan) for cut in where]
+    found = [segment(one.read(), spacing_um=one.known_spacing_um, model=model) for one in flat]
+    return end_to_end(found), end_to_end(cuts.sections(truth, where))
 
 
 def tell(name: str, card: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from mesophyll.training import train
 from mesophyll.tuning import looking, searching, tune
 from mesophyll.tuning.searching import Remembered, search
 from mesophyll.volume import Volume
+from networks import TINY
 
 CPU = SegmentationPlan(device="cpu")
 
@@ -133,20 +134,6 @@ def test_it_is_told_which_setting_is_tried():
 # --- a model that has learnt -----------------------------------------------------------------------------------------------
 
 SPACING = (1.0, 1.0, 1.0)
-
-TINY = TrainingPlan(
-    ndim=2,
-    levels=2,
-    patch=16,
-    batch=4,
-    epochs=6,
-    steps=40,
-    rate=3e-3,
-    spacing_um=1.0,
-    validation_patches=4,
-    split="leaking",
-    representation={"name": "flows", "halo": 8},
-)
 
 
 def leaf(name: str, seed: int, ndim: int = 3, side: int = 48) -> Example:

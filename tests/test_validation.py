@@ -15,10 +15,11 @@ from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import fates, mean_recall
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
-from mesophyll.plan import TrainingPlan, continuation
+from mesophyll.plan import continuation
 from mesophyll.settings import read_table
 from mesophyll.validation import ValidationPlan, folds, validate
 from mesophyll.volume import Volume
+from networks import TINY
 
 SPACING = (2.0, 1.0, 1.0)
 
@@ -92,21 +93,6 @@ def test_too_few_labels_for_the_folds_are_told():
 def test_a_plan_that_hides_nothing_is_refused():
     complaint(SettingsError, lambda: ValidationPlan(folds=1), "folds = 1", "at least two")
     complaint(SettingsError, lambda: ValidationPlan(guard_um=-1), "guard_um = -1", "not negative")
-
-
-TINY = TrainingPlan(
-    ndim=2,
-    levels=2,
-    patch=16,
-    batch=4,
-    epochs=6,
-    steps=40,
-    rate=3e-3,
-    spacing_um=1.0,
-    validation_patches=4,
-    split="leaking",
-    representation={"name": "flows", "halo": 8},
-)
 
 
 @pytest.fixture(scope="module")

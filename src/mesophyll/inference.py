@@ -306,14 +306,17 @@ def _predict_slices(
 
 
 def _mean_of_told(looks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the mean of what is told: a mirror does not tell of pairs of voxels that lead out of it (NaN)."""
-    total = next(looks).copy()
-    count = np.ones(total.shape, np.float32)
+    """Return the mean of what is told, in the first look's own memory; that one, in no mirror, tells everything.
+
+    A mirror does not tell of pairs of voxels that lead out of it (NaN).
+    """
+    total, count = next(looks), np.ones(1, np.float32)
     for said in looks:
         told = np.isfinite(said)
         np.add(total, said, out=total, where=told)
-        count += told
-    return np.asarray(total / count)
+        count = count + told
+    total /= count
+    return total
 
 
 def _mirrors(ndim: int) -> list[tuple[int, ...]]:

@@ -89,9 +89,11 @@ class PatchStream(IterableDataset[Batch]):
         reach = max(_LOOK_AHEAD, -(-2 * self.bench.workers * self.repeats // self.batch_size))
         row: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(_LOOK_AHEAD) as pool:
+            asked = self.start
             for number in range(self.start, self.stop):
-                for coming in range(number, min(number + reach, self.stop)):
-                    self._ask(coming)
+                while asked < min(number + reach, self.stop):
+                    self._ask(asked)
+                    asked += 1
                 row.append(pool.submit(self.batch, number))
                 if len(row) == _LOOK_AHEAD:
                     yield row.popleft().result()

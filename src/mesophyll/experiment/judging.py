@@ -23,7 +23,7 @@ from mesophyll.settings import from_dict, to_dict
 from mesophyll.traits import measure
 from mesophyll.volume import Spacing
 
-__all__ = ["Judgement", "Key", "Truth", "judgement"]
+__all__ = ["Judgement", "Key", "Truth", "end_to_end", "judgement"]
 
 
 Part = tuple[Labels, NDArray[Any] | None, Spacing]

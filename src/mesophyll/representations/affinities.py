@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, remove_small, sequential
-from mesophyll.representations.base import SPACING_UM, Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
 from mesophyll.representations.fragments import fragments
 from mesophyll.representations.graphs import ends
 from mesophyll.representations.merging import PARTITIONS, Evidence
@@ -67,12 +67,12 @@ class Affinities(Representation):
     long_um: tuple[float, ...] = (1.95, 3.9, 7.8)
     diagonal_um: tuple[float, ...] = (3.9,)
     overlap: float = 1.0
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     decoder: Decoder = tunable("lifted", among=get_args(Decoder))
     smoothing_vox: float = tunable(0.5, among=(0.0, 0.5, 1.0))
     strides: int = 2
-    oneness: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    oneness: float = tunable(0.5, among=SHARES)
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         for name in ("spacing_um", "strides"):
@@ -192,7 +192,7 @@ class Affinities(Representation):
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Find cells by the decoder that is set."""
-        output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+        output = as_array(output_CS)
         if self.decoder in PARTITIONS:
             return self._merged(output, None)
         offsets, decided = self.offsets(output.ndim - 1), self.decoder == "semantic"

@@ -20,10 +20,16 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, Subject
 
-__all__ = ["SPACING_UM", "Representation", "tunable"]
+__all__ = ["SHARES", "SIZES_VOX", "SPACING_UM", "Representation", "as_array", "tunable"]
 
 SPACING_UM = 0.65
 """The edge length of a voxel in µm, where nothing else is said: it shows walls, and a leaf fits into memory."""
+
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7)
+"""Values worth trying where an even chance is 1/2."""
+
+SIZES_VOX = (0, 20, 50, 100, 200, 400, 800)
+"""Values worth trying for the smallest cell."""
 
 T = TypeVar("T")
 
@@ -41,6 +47,11 @@ def tunable(default: T, *, among: tuple[T, ...], only: Mapping[str, Any] | None 
         Values of other fields, by name, without which it does not matter.
     """
     return field(default=default, metadata={"among": among, "only": only or {}})
+
+
+def as_array(output: NDArray[np.float32] | torch.Tensor) -> NDArray[np.float32]:
+    """Return an output, or what was made of one, as an array in the processor's memory."""
+    return output.cpu().numpy() if isinstance(output, torch.Tensor) else output
 
 
 @dataclass(frozen=True)
@@ -127,12 +138,15 @@ class Representation(ABC):
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Bring a raw output to the scale of `encode`."""
 
-    @abstractmethod
     def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return a target in which what a section of a cell does not tell is not known (NaN), where ``sections_S`` is true.
 
-        That a voxel lies in a cell, a section tells; where the middle of the cell lies, it does not.
+        That a voxel lies in a cell, a section tells; where the middle of the cell lies, how deep the voxel and how far away the
+        surface, it does not. So all is forgotten but channel 0, the foreground; a method that says other things says which.
         """
+        forgotten = target_CS.copy()
+        forgotten[1:, sections_S] = np.nan
+        return forgotten
 
     @abstractmethod
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:

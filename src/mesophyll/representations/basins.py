@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
+from mesophyll.representations.neighbours import faces
+from mesophyll.representations.pieces import as_volume
 
 __all__ = ["basins"]
 
@@ -33,7 +35,7 @@ def basins(height: NDArray[np.float32], seeds: Labels, inside: NDArray[np.bool_]
     inside
         What is filled, shape S.
     """
-    volume = (1,) * (3 - inside.ndim) + inside.shape
+    volume = as_volume(inside.shape)
     level = np.rint(np.clip(height, 0, 1) * (_LEVELS - 1)).astype(np.uint8)
     filled = np.where(inside, seeds, 0).astype(np.int32).reshape(volume)
     _flood(level.reshape(volume), filled, inside.reshape(volume))
@@ -44,7 +46,6 @@ def basins(height: NDArray[np.float32], seeds: Labels, inside: NDArray[np.bool_]
 @numba.njit(cache=True, nogil=True)
 def _flood(level: Any, filled: Any, inside: Any) -> None:
     """Fill the free voxels inside: always from the lowest voxel that waits, of equals from the one that waits longest."""
-    depth, height, width = filled.shape
     flat, low, free = filled.ravel(), level.ravel(), inside.ravel()
     # A queue for each level, as a chain of voxels.
     first, last, following = np.full(_LEVELS, -1), np.full(_LEVELS, -1), np.full(flat.size, -1)
@@ -58,15 +59,7 @@ def _flood(level: Any, filled: Any, inside: Any) -> None:
             lowest += 1
             continue
         first[lowest] = following[here]
-        z, y, x = here // (height * width), here // width % height, here % width
-        for there, exists in (
-            (here - height * width, z > 0),
-            (here + height * width, z < depth - 1),
-            (here - width, y > 0),
-            (here + width, y < height - 1),
-            (here - 1, x > 0),
-            (here + 1, x < width - 1),
-        ):
+        for there, exists in faces(here, filled.shape):
             if exists and free[there] and flat[there] == 0:
                 flat[there] = flat[here]
                 _append(first, last, following, low[there], there)

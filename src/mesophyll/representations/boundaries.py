@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import SPACING_UM, Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
 from mesophyll.representations.basins import basins
 from mesophyll.representations.losses import mean_where
 from mesophyll.representations.paths import depths, interior_points, least_depths
@@ -68,9 +68,9 @@ class Boundaries(Representation):
     scale_um: float = 5.2
     seed_depth_um: float = tunable(1.3, among=(0.65, 1.3, 1.95, 2.6), only={"variant": "distance"})
     beta: float = 5.0
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     min_seed_vox: int = tunable(4, among=(1, 4, 10, 30))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         for name in ("spacing_um", "width_um", "radius_um", "scale_um", "seed_depth_um"):
@@ -136,19 +136,13 @@ class Boundaries(Representation):
         """Sigmoid."""
         return torch.sigmoid(output_BCS)
 
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget all but the foreground: how deep a voxel lies, and where the cell's middle is, a section does not show."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
-
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """No channel points anywhere: flip them."""
         return np.flip(output_CS, tuple(1 + axis for axis in axes))
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Flood the foreground from the seeds: over the boundary last, or, of ``distance``, over the deepest first."""
-        output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+        output = as_array(output_CS)
         connectivity = 18 if output.ndim == 4 else 8  # interiors of two cells may touch by corners, never by edges
         seeds = cc3d.connected_components(self._seeds(output), connectivity=connectivity).astype(np.int32)
         height = 1 - output[2] if self.variant == "distance" else output[1]

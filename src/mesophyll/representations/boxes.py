@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, as_array, tunable
 from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where, surprise
 from mesophyll.representations.pieces import pieces
@@ -63,11 +63,11 @@ class Boxes(Representation):
 
     bins: int = 3
     box_weight: float = 0.2
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     centreness: float = tunable(0.3, among=(0.1, 0.2, 0.3, 0.4, 0.5))
     slack_vox: float = tunable(1.5, among=(0.5, 1.0, 1.5, 2.0, 3.0))
     overlap: float = tunable(0.4, among=(0.2, 0.3, 0.4, 0.5, 0.6))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         if self.bins < 1 or self.bins % 2 == 0:
@@ -121,12 +121,6 @@ class Boxes(Representation):
         said, sides, bins = output_BCS[:, :2], output_BCS[:, 2:first], output_BCS[:, first:]
         return torch.cat([torch.sigmoid(said), sides.clamp(min=0), torch.softmax(bins, dim=1)], dim=1)
 
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget all but the foreground: a section does not show how far a cell reaches."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
-
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; below and above change places along each flipped axis, and so do the bins."""
         flipped = np.flip(output_CS, tuple(1 + axis for axis in axes))
@@ -143,7 +137,7 @@ class Boxes(Representation):
         sides = proposed.said[:, 2 : _first_bin(ndim)].reshape(-1, ndim, 2)
         boxes = _corners(proposed.places, sides.clip(0.5, max(self.halo, 0.5)))
         code = output_CS[_first_bin(ndim) :].argmax(0).reshape(proposed.inside.shape)
-        said = np.where(proposed.inside, code.cpu().numpy() if isinstance(code, torch.Tensor) else code, -1)
+        said = np.where(proposed.inside, as_array(code), -1)
         cuts = _cuts(self.bins, ndim)
         labels, _ = paint(
             said.shape, len(boxes), lambda some: masks(boxes[some], said, cuts, self.slack_vox), self.overlap

@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, Representation, as_array, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.heaps import from_heaps
 from mesophyll.representations.pieces import as_volume, pieces
@@ -48,7 +48,7 @@ class Cellpose(Representation):
         Smaller cells are dropped.
     """
 
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     steps: int = tunable(200, among=(50, 100, 200, 400))
     top: int = tunable(10, among=(5, 10, 20, 40))
     slope: int = tunable(2, among=(1, 2, 4))
@@ -105,7 +105,7 @@ class Cellpose(Representation):
     @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Walk along the flow, make a cell of each heap of ends, drop what is not like its flow, fill holes."""
-        output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+        output = as_array(output_CS)
         spatial = output.shape[1:]
         volume = as_volume(spatial)
         inside = np.ascontiguousarray(output[-1] > self.threshold).reshape(volume)

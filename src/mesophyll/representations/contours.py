@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
 from mesophyll.representations.fourier import describe, fill, mirror_signs, outlines
 from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where, surprise
@@ -54,11 +54,11 @@ class Contours(Representation):
 
     order: int = 6
     contour_weight: float = 1.0
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    score: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
+    score: float = tunable(0.5, among=SHARES)
     overlap: float = tunable(0.4, among=(0.2, 0.3, 0.4, 0.5, 0.6))
     refine: bool = tunable(default=True, among=(True, False))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         if self.order < 1:
@@ -106,12 +106,6 @@ class Contours(Representation):
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for foreground and score; the outline as it is."""
         return torch.cat([torch.sigmoid(output_BCS[:, :2]), output_BCS[:, 2:]], dim=1)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget all but the foreground: a section does not show where the cell ends."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; what points along a flipped axis changes its sign, and so do waves that run the other way."""

@@ -41,7 +41,7 @@ from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.representations import angles
 from mesophyll.representations.attraction import cosine, length, lovasz, masks, overlap, pull_and_push, turn_and_cross
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, as_array, tunable
 from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where
 from mesophyll.representations.paths import centroids, depths, interior_points
@@ -108,11 +108,11 @@ class Embeddings(Representation):
     alpha: float = 1.0
     beta: float = 1.0
     anchor: float = 0.1
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     spread_vox: float = tunable(1.0, among=(0.5, 1.0, 1.5, 2.0, 3.0))
     apart_vox: float = tunable(3.0, among=(2.0, 3.0, 4.0, 6.0))
     min_votes: float = tunable(5.0, among=(2.0, 5.0, 10.0, 20.0, 40.0))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         if not (self.unit_vox > 0 and 0 < self.pull_vox <= self.push_vox):
@@ -189,7 +189,7 @@ class Embeddings(Representation):
     @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Let each voxel vote for the point that it says, and give it to the centre that its point is nearest to."""
-        output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+        output = as_array(output_CS)
         inside = output[0] > self.threshold
         numbers = torch.from_numpy(output[1:, inside].T).reshape(-1, len(VARIANTS[self.variant]), inside.ndim)
         ends = np.argwhere(inside).astype(np.float32) + self._ways(numbers).numpy()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
 from mesophyll.representations.diffusion import diffusion_flow
 from mesophyll.representations.following import follow, follow_tensor
 from mesophyll.representations.gathering import gather
@@ -87,11 +87,11 @@ class Flows(Representation):
     foreground_loss: Literal["mae", "bce"] = "bce"
     alpha: float = 1.0
     beta: float = 5.0
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     passes: int = tunable(8, among=(5, 6, 7, 8, 9))
     min_arrivals: int = tunable(5, among=(2, 5, 10, 20, 40))
-    parting: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7), only={"target": "skeleton"})
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    parting: float = tunable(0.5, among=SHARES, only={"target": "skeleton"})
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def channels(self, ndim: int) -> int:
         """Foreground and one flow for each axis."""
@@ -125,12 +125,6 @@ class Flows(Representation):
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for the foreground, tanh for the flow."""
         return torch.cat([torch.sigmoid(output_BCS[:, :1]), torch.tanh(output_BCS[:, 1:])], dim=1)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget the flow: it leads to a point that a section does not show."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; the flow along each flipped axis changes its sign."""

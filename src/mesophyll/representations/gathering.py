@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.joining import likely_pieces
+from mesophyll.representations.neighbours import faces
 from mesophyll.representations.pieces import largest_pieces
 
 __all__ = ["gather", "grow_into", "settle"]
@@ -106,7 +107,6 @@ def _box_sum(counts: NDArray[np.int32]) -> NDArray[np.int32]:
 
 @numba.njit(cache=True)
 def _grow(labels: Any, inside: Any) -> Any:
-    depth, height, width = labels.shape
     grown = labels.copy()
     flat, free = grown.ravel(), inside.ravel()
     queue = np.empty(labels.size, np.int32)
@@ -119,15 +119,7 @@ def _grow(labels: Any, inside: Any) -> Any:
     while head < tail:  # first in, first out: a layer at a time
         here = queue[head]
         head += 1
-        z, y, x = here // (height * width), here // width % height, here % width
-        for there, exists in (
-            (here - height * width, z > 0),
-            (here + height * width, z < depth - 1),
-            (here - width, y > 0),
-            (here + width, y < height - 1),
-            (here - 1, x > 0),
-            (here + 1, x < width - 1),
-        ):
+        for there, exists in faces(here, labels.shape):
             if exists and free[there] and flat[there] == 0:
                 flat[there] = flat[here]
                 queue[tail] = there

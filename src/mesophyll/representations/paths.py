@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import UNKNOWN, Labels
+from mesophyll.representations.neighbours import box_around
 
 __all__ = [
     "centroids",
@@ -172,14 +173,6 @@ def _start(cells: Any, points: Any, ways: Any, queue: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _around(voxel: Any, shape: Any) -> Any:
-    """Return the ranges of the 26 neighbours' coordinates, cut at the volume's faces."""
-    depth, height, width = shape
-    z, y, x = voxel // (height * width), voxel // width % height, voxel % width
-    return max(z - 1, 0), min(z + 2, depth), max(y - 1, 0), min(y + 2, height), max(x - 1, 0), min(x + 2, width)
-
-
-@numba.njit(cache=True, nogil=True)
 def _spread_deep(deep: Any, ways: Any, queue: Any, found: Any) -> Any:
     """Reach all deep voxels by deep voxels; return how many voxels are in the queue then."""
     _, height, width = deep.shape
@@ -188,7 +181,7 @@ def _spread_deep(deep: Any, ways: Any, queue: Any, found: Any) -> Any:
     while head < found:
         here = queue[head]
         head += 1
-        z0, z1, y0, y1, x0, x1 = _around(here, deep.shape)
+        z0, z1, y0, y1, x0, x1 = box_around(here, deep.shape)
         for z in range(z0, z1):
             for y in range(y0, y1):
                 for x in range(x0, x1):
@@ -209,7 +202,7 @@ def _spread_surface(cells: Any, deep: Any, ways: Any, queue: Any, found: Any) ->
     while head < found:
         here = queue[head]
         head += 1
-        z0, z1, y0, y1, x0, x1 = _around(here, cells.shape)
+        z0, z1, y0, y1, x0, x1 = box_around(here, cells.shape)
         for z in range(z0, z1):
             for y in range(y0, y1):
                 for x in range(x0, x1):

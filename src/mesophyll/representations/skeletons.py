@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.affinities import Affinities
-from mesophyll.representations.base import SPACING_UM, Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
 from mesophyll.representations.basins import basins
 from mesophyll.representations.graphs import average_linkage, region_graph
 from mesophyll.representations.joining import likely_pieces
@@ -54,10 +54,10 @@ class Skeletons(Representation):
     long_um: tuple[float, ...] = (2.6, 5.2)
     overlap: float = 1.0
     beta: float = 5.0
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     seeds_above: float = tunable(0.7, among=(0.4, 0.5, 0.6, 0.7, 0.8))
-    oneness: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    oneness: float = tunable(0.5, among=SHARES)
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         _ = self._affinities  # it knows which lengths are none
@@ -124,7 +124,7 @@ class Skeletons(Representation):
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Let the pieces of the skeletons grow into fragments, and merge those by average linkage."""
-        output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+        output = as_array(output_CS)
         ndim = output.ndim - 1
         inside, neighbours = output[0] > self.threshold, output[1 : 1 + ndim]
         seeds = likely_pieces(inside & (output[-1] > self.seeds_above), neighbours)

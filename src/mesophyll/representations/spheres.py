@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
 from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where, surprise
 from mesophyll.representations.paths import centroids
@@ -54,10 +54,10 @@ class Spheres(Representation):
     """
 
     sphere_weight: float = 0.2
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
     heat: float = tunable(0.3, among=(0.1, 0.2, 0.3, 0.4, 0.5))
-    overlap: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    overlap: float = tunable(0.5, among=SHARES)
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def channels(self, ndim: int) -> int:
         """Foreground, heat, radius, and the way along each axis."""
@@ -104,12 +104,6 @@ class Spheres(Representation):
         """Sigmoid for foreground and heat; a radius is not below 0; the way as it is."""
         said, radius, way = output_BCS[:, :2], output_BCS[:, 2:3], output_BCS[:, 3:]
         return torch.cat([torch.sigmoid(said), radius.clamp(min=0), way], dim=1)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget all but the foreground: a section does not show where the middle of a cell lies, nor how large it is."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; the way along each flipped axis changes its sign."""

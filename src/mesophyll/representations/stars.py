@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
-from mesophyll.representations.base import Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
 from mesophyll.representations.gathering import settle
 from mesophyll.representations.losses import mean_where, surprise
 from mesophyll.representations.paths import relative_depths
@@ -50,10 +50,10 @@ class Stars(Representation):
 
     rays: int = 64
     distance_weight: float = 0.2
-    threshold: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
-    probability: float = tunable(0.5, among=(0.3, 0.4, 0.5, 0.6, 0.7))
+    threshold: float = tunable(0.5, among=SHARES)
+    probability: float = tunable(0.5, among=SHARES)
     overlap: float = tunable(0.4, among=(0.2, 0.3, 0.4, 0.5, 0.6))
-    min_size_vox: int = tunable(20, among=(0, 20, 50, 100, 200, 400, 800))
+    min_size_vox: int = tunable(20, among=SIZES_VOX)
 
     def __post_init__(self) -> None:
         if self.halo < 1:
@@ -95,12 +95,6 @@ class Stars(Representation):
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid for foreground and probability; distances are not below 0."""
         return torch.cat([torch.sigmoid(output_BCS[:, :2]), output_BCS[:, 2:].clamp(min=0)], dim=1)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget all but the foreground: a section does not show how deep its voxels lie, nor where the cell ends."""
-        forgotten = target_CS.copy()
-        forgotten[1:, sections_S] = np.nan
-        return forgotten
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; each ray becomes its mirror image."""

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
+from mesophyll.representations.base import as_array
 from mesophyll.representations.pieces import as_volume
 
 __all__ = ["Draw", "Proposals", "paint", "peaks", "proposals"]
@@ -50,7 +51,7 @@ class Proposals:
 
 def proposals(output_CS: NDArray[np.float32] | torch.Tensor, threshold: float, score: float) -> Proposals:
     """Let each peak above ``score`` propose a shape, where the foreground is above ``threshold``."""
-    output = output_CS.cpu().numpy() if isinstance(output_CS, torch.Tensor) else output_CS
+    output = as_array(output_CS)
     output = output.reshape(-1, *as_volume(output.shape[1:]))
     inside = np.ascontiguousarray(output[0] > threshold)
     places = peaks(np.where(inside, output[1], np.float32(0)), score)

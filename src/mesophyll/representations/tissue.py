@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from mesophyll.labels import Labels, Subject
-from mesophyll.representations.base import Representation
+from mesophyll.representations.base import Representation, as_array
 from mesophyll.tissues import TISSUES
 
 __all__ = ["Tissue"]
@@ -73,6 +73,4 @@ class Tissue(Representation):
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Return the code of the largest channel, the lowest code among equals."""
-        largest = output_CS.argmax(0)
-        found = largest.cpu().numpy() if isinstance(largest, torch.Tensor) else largest
-        return np.asarray(found, dtype=np.int32)
+        return np.asarray(as_array(output_CS.argmax(0)), dtype=np.int32)
