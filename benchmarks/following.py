@@ -12,8 +12,8 @@ from benchmarks.timing import against
 from mesophyll.evaluation import match
 from mesophyll.phantom import make
 from mesophyll.representations import Flows
-from mesophyll.representations.following import follow, keep, sample
-from mesophyll.representations.gathering import gather
+from mesophyll.representations.decoding.following import follow, keep, sample
+from mesophyll.representations.decoding.gathering import gather
 
 STEPS = 200
 

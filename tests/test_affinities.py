@@ -16,10 +16,10 @@ from laws import found
 from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN
 from mesophyll.representations import Affinities
-from mesophyll.representations.fragments import fragments
-from mesophyll.representations.graphs import ends
-from mesophyll.representations.joining import likely_pieces, peaks
-from mesophyll.representations.merging import PARTITIONS
+from mesophyll.representations.linking.fragments import fragments
+from mesophyll.representations.linking.graphs import ends
+from mesophyll.representations.linking.joining import likely_pieces, peaks
+from mesophyll.representations.linking.merging import PARTITIONS
 from mesophyll.tissues import AIRSPACE, PALISADE, SPONGY
 
 SHORT = Affinities(long_um=(2.0,), diagonal_um=(1.5,), spacing_um=1.0)

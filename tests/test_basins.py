@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from mesophyll.representations.basins import basins
+from mesophyll.representations.decoding.basins import basins
 
 
 def slow_basins(level, seeds, inside):

@@ -18,7 +18,7 @@ from mesophyll.model import Model
 from mesophyll.network import Network
 from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Contours, Flows, Heads
-from mesophyll.representations.fourier import describe, fill, mirror_signs, outlines
+from mesophyll.representations.geometry.fourier import describe, fill, mirror_signs, outlines
 from mesophyll.training import train
 from mesophyll.volume import Volume
 

@@ -17,9 +17,12 @@ from laws import found
 from mesophyll.errors import SettingsError
 from mesophyll.labels import outlines, same_partition
 from mesophyll.network import Network
-from mesophyll.representations import Embeddings, angles, attraction, embeddings, voting
+from mesophyll.representations import Embeddings, embeddings
+from mesophyll.representations.decoding import voting
 from mesophyll.representations.embeddings import VARIANTS
-from mesophyll.representations.sharing import sharing
+from mesophyll.representations.geometry import angles
+from mesophyll.representations.learning import attraction
+from mesophyll.representations.learning.sharing import sharing
 
 EACH = pytest.mark.parametrize("variant", VARIANTS)
 

@@ -15,8 +15,8 @@ from scipy import ndimage
 from catalogue import CASES, crowd
 from mesophyll import evaluation
 from mesophyll.representations import Flows
-from mesophyll.representations.following import follow, follow_tensor, sample
-from mesophyll.representations.gathering import gather, grow_into
+from mesophyll.representations.decoding.following import follow, follow_tensor, sample
+from mesophyll.representations.decoding.gathering import gather, grow_into
 
 PASSES = 8
 

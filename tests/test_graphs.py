@@ -9,9 +9,9 @@ import pytest
 from scipy import ndimage
 
 from mesophyll.labels import same_partition
-from mesophyll.representations import graphs
-from mesophyll.representations.mutex import mutex_pieces, semantic_pieces
-from mesophyll.representations.smoothing import smoothed_within
+from mesophyll.representations.linking import graphs
+from mesophyll.representations.linking.mutex import mutex_pieces, semantic_pieces
+from mesophyll.representations.linking.smoothing import smoothed_within
 
 SHAPES = [(9, 10), (5, 6, 4)]
 

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from laws import found
 from mesophyll.representations import Cellpose
-from mesophyll.representations.heaps import from_heaps
-from mesophyll.representations.walking import walk
+from mesophyll.representations.decoding.heaps import from_heaps
+from mesophyll.representations.decoding.walking import walk
 
 METHOD = Cellpose()
 

@@ -20,7 +20,7 @@ from mesophyll.labels import same_partition, split_pieces
 from mesophyll.model import Image, Intensity, Model, load
 from mesophyll.network import Network
 from mesophyll.representations import Affinities, Cellpose, Flows, Representation
-from mesophyll.representations.graphs import ends
+from mesophyll.representations.linking.graphs import ends
 from mesophyll.tiling import even
 from mesophyll.volume import Volume
 

@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from catalogue import CASES, crowd
 from mesophyll.labels import UNKNOWN
 from mesophyll.representations import Flows
-from mesophyll.representations.medial import SLOPE, THIN, axis_nearness, medial_flow
-from mesophyll.representations.paths import depths, least_depths
+from mesophyll.representations.geometry.medial import SLOPE, THIN, axis_nearness, medial_flow
+from mesophyll.representations.geometry.paths import depths, least_depths
 
 
 def volume(labels):

@@ -9,9 +9,9 @@ from catalogue import CASES
 from laws import found
 from mesophyll.labels import same_partition
 from mesophyll.representations import Flows
-from mesophyll.representations.following import follow
-from mesophyll.representations.gathering import gather
-from mesophyll.representations.parting import flow_oneness, joined
+from mesophyll.representations.decoding.following import follow
+from mesophyll.representations.decoding.gathering import gather
+from mesophyll.representations.linking.parting import flow_oneness, joined
 
 METHOD = Flows(target="skeleton")
 

@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 
 from catalogue import CASES, crowd, ring
 from mesophyll.representations import Flows
-from mesophyll.representations.diffusion import diffusion_flow
-from mesophyll.representations.paths import centroids, depths, interior_points, unit_steps, waypoints
+from mesophyll.representations.geometry.diffusion import diffusion_flow
+from mesophyll.representations.geometry.paths import centroids, depths, interior_points, unit_steps, waypoints
 
 NEIGHBOURS = [step for step in itertools.product((-1, 0, 1), repeat=3) if any(step)]
 

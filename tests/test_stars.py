@@ -13,7 +13,7 @@ from complaint import complaint
 from laws import found
 from mesophyll.errors import SettingsError
 from mesophyll.representations import Stars
-from mesophyll.representations.rays import SHORTEST, cast, directions, mirror_rays, star
+from mesophyll.representations.geometry.rays import SHORTEST, cast, directions, mirror_rays, star
 
 # ------------------------------------------------------------------------------------------------------------------- rays
 

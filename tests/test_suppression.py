@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from mesophyll.representations.suppression import paint, peaks, proposals
+from mesophyll.representations.decoding.suppression import paint, peaks, proposals
 
 
 def slow_paint(shape, shapes, most):

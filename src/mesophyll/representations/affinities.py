@@ -17,11 +17,11 @@ from torch.nn import functional
 from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, remove_small, sequential
 from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
-from mesophyll.representations.fragments import fragments
-from mesophyll.representations.graphs import ends
-from mesophyll.representations.merging import PARTITIONS, Evidence
-from mesophyll.representations.mutex import mutex_pieces, semantic_pieces
-from mesophyll.representations.smoothing import smoothed_within
+from mesophyll.representations.linking.fragments import fragments
+from mesophyll.representations.linking.graphs import ends
+from mesophyll.representations.linking.merging import PARTITIONS, Evidence
+from mesophyll.representations.linking.mutex import mutex_pieces, semantic_pieces
+from mesophyll.representations.linking.smoothing import smoothed_within
 from mesophyll.tissues import AIRSPACE, BACKGROUND, UNKNOWN_CODE
 
 __all__ = ["Affinities"]

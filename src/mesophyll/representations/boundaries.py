@@ -20,10 +20,10 @@ from torch.nn import functional
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
-from mesophyll.representations.basins import basins
-from mesophyll.representations.losses import mean_where
-from mesophyll.representations.paths import depths, interior_points, least_depths
-from mesophyll.representations.pieces import pieces
+from mesophyll.representations.decoding.basins import basins
+from mesophyll.representations.geometry.paths import depths, interior_points, least_depths
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.learning.losses import mean_where
 
 __all__ = ["Boundaries"]
 

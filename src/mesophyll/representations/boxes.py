@@ -28,10 +28,10 @@ from torch.nn import functional
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, as_array, tunable
-from mesophyll.representations.gathering import settle
-from mesophyll.representations.losses import mean_where, surprise
-from mesophyll.representations.pieces import pieces
-from mesophyll.representations.suppression import paint, proposals
+from mesophyll.representations.decoding.gathering import settle
+from mesophyll.representations.decoding.suppression import paint, proposals
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.learning.losses import mean_where, surprise
 
 __all__ = ["Boxes", "masks"]
 
@@ -148,7 +148,7 @@ class Boxes(Representation):
 def masks(
     boxes: NDArray[np.float64], said: NDArray[np.int64], cuts: NDArray[np.float64], slack: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the voxels that lie where they say in each box, as `mesophyll.representations.suppression.Draw` does.
+    """Return the voxels that lie where they say in each box, as `mesophyll.representations.decoding.suppression.Draw` does.
 
     Parameters
     ----------

@@ -16,11 +16,11 @@ from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.base import SHARES, Representation, as_array, tunable
-from mesophyll.representations.diffusion import diffusion_flow
-from mesophyll.representations.heaps import from_heaps
-from mesophyll.representations.pieces import as_volume, pieces
-from mesophyll.representations.threads import threads_kept
-from mesophyll.representations.walking import walk
+from mesophyll.representations.decoding.heaps import from_heaps
+from mesophyll.representations.decoding.threads import threads_kept
+from mesophyll.representations.decoding.walking import walk
+from mesophyll.representations.geometry.diffusion import diffusion_flow
+from mesophyll.representations.geometry.pieces import as_volume, pieces
 
 __all__ = ["Cellpose"]
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
-from mesophyll.representations.fourier import describe, fill, mirror_signs, outlines
-from mesophyll.representations.gathering import settle
-from mesophyll.representations.losses import mean_where, surprise
-from mesophyll.representations.paths import relative_depths
-from mesophyll.representations.pieces import pieces
-from mesophyll.representations.suppression import paint, proposals
+from mesophyll.representations.decoding.gathering import settle
+from mesophyll.representations.decoding.suppression import paint, proposals
+from mesophyll.representations.geometry.fourier import describe, fill, mirror_signs, outlines
+from mesophyll.representations.geometry.paths import relative_depths
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.learning.losses import mean_where, surprise
 
 __all__ = ["Contours"]
 

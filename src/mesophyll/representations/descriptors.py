@@ -18,7 +18,7 @@ from scipy import ndimage
 from mesophyll.errors import SettingsError
 from mesophyll.labels import UNKNOWN, Labels, sequential
 from mesophyll.representations.base import SPACING_UM, Representation
-from mesophyll.representations.losses import mean_where
+from mesophyll.representations.learning.losses import mean_where
 
 __all__ = ["Descriptors"]
 

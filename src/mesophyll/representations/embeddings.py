@@ -3,7 +3,7 @@
 The report (section 2) left embeddings out because the papers "did not describe how they obtained the gradients for training
 from the clustering algorithm". They obtain none from it: the loss does not cluster. While a network learns, the labels tell
 which voxels share a cell, so the loss takes the mean of the points of each *true* cell and compares points with means;
-these are sums, differences and hinges, of which autograd knows the gradients (`mesophyll.representations.attraction`).
+these are sums, differences and hinges, of which autograd knows the gradients (`mesophyll.representations.learning.attraction`).
 Points are only clustered to read cells from an output, when nothing is learnt. Where a paper wants a gradient of the very
 mask that a cluster would be (Neven et al. 2019, Wolny et al. 2022), it takes a soft mask around the cell's centre in place
 of the cluster.
@@ -15,7 +15,7 @@ and its own place is added to that (semi-convolutional operators: Novotny et al.
 **A target knows no numbers.** An output is compared with what the other voxels of the cell say, and not with a truth of its
 own; of a target, the loss only needs to know which voxels share a cell. The numbers of cells, which mean nothing, stay out
 of it: a target is the embedding that leads each voxel to one interior point of its cell, and voxels that are led to the
-same point share a cell (`mesophyll.representations.sharing`). That is also a perfect output, so that it can be decoded; it
+same point share a cell (`learning.sharing`). That is also a perfect output, so that it can be decoded; it
 looks no farther than its halo, and mirrors as the cells do. The points of an output may settle elsewhere: only a weak term
 (``anchor``) holds a cell's mean to its interior point, as De Brabandere et al. hold means to the origin, lest tiles,
 mirrored views and sections, whose outputs are averaged, settle at places of their own.
@@ -39,16 +39,24 @@ from torch.nn import functional
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
-from mesophyll.representations import angles
-from mesophyll.representations.attraction import cosine, length, lovasz, masks, overlap, pull_and_push, turn_and_cross
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, as_array, tunable
-from mesophyll.representations.gathering import settle
-from mesophyll.representations.losses import mean_where
-from mesophyll.representations.paths import centroids, depths, interior_points
-from mesophyll.representations.pieces import as_volume, pieces
-from mesophyll.representations.sharing import Sharing, sharing
-from mesophyll.representations.threads import threads_kept
-from mesophyll.representations.voting import assign, modes
+from mesophyll.representations.decoding.gathering import settle
+from mesophyll.representations.decoding.threads import threads_kept
+from mesophyll.representations.decoding.voting import assign, modes
+from mesophyll.representations.geometry import angles
+from mesophyll.representations.geometry.paths import centroids, depths, interior_points
+from mesophyll.representations.geometry.pieces import as_volume, pieces
+from mesophyll.representations.learning.attraction import (
+    cosine,
+    length,
+    lovasz,
+    masks,
+    overlap,
+    pull_and_push,
+    turn_and_cross,
+)
+from mesophyll.representations.learning.losses import mean_where
+from mesophyll.representations.learning.sharing import Sharing, sharing
 
 __all__ = ["VARIANTS", "Embeddings"]
 

@@ -16,15 +16,15 @@ from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
-from mesophyll.representations.diffusion import diffusion_flow
-from mesophyll.representations.following import follow, follow_tensor
-from mesophyll.representations.gathering import gather
-from mesophyll.representations.losses import mean_where
-from mesophyll.representations.medial import medial_flow
-from mesophyll.representations.parting import flow_oneness, joined
-from mesophyll.representations.paths import centroids, depths, interior_points, unit_steps, waypoints
-from mesophyll.representations.pieces import as_volume, pieces
-from mesophyll.representations.threads import threads_kept
+from mesophyll.representations.decoding.following import follow, follow_tensor
+from mesophyll.representations.decoding.gathering import gather
+from mesophyll.representations.decoding.threads import threads_kept
+from mesophyll.representations.geometry.diffusion import diffusion_flow
+from mesophyll.representations.geometry.medial import medial_flow
+from mesophyll.representations.geometry.paths import centroids, depths, interior_points, unit_steps, waypoints
+from mesophyll.representations.geometry.pieces import as_volume, pieces
+from mesophyll.representations.learning.losses import mean_where
+from mesophyll.representations.linking.parting import flow_oneness, joined
 
 __all__ = ["TARGETS", "Flows"]
 

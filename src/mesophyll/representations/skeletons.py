@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.affinities import Affinities
 from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
-from mesophyll.representations.basins import basins
-from mesophyll.representations.graphs import average_linkage, region_graph
-from mesophyll.representations.joining import likely_pieces
-from mesophyll.representations.losses import mean_where
-from mesophyll.representations.medial import axis_nearness
-from mesophyll.representations.paths import depths, least_depths
-from mesophyll.representations.pieces import pieces
+from mesophyll.representations.decoding.basins import basins
+from mesophyll.representations.geometry.medial import axis_nearness
+from mesophyll.representations.geometry.paths import depths, least_depths
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.learning.losses import mean_where
+from mesophyll.representations.linking.graphs import average_linkage, region_graph
+from mesophyll.representations.linking.joining import likely_pieces
 
 __all__ = ["Skeletons"]
 

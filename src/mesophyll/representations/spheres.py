@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
-from mesophyll.representations.gathering import settle
-from mesophyll.representations.losses import mean_where, surprise
-from mesophyll.representations.paths import centroids
-from mesophyll.representations.pieces import pieces
-from mesophyll.representations.suppression import paint, proposals
+from mesophyll.representations.decoding.gathering import settle
+from mesophyll.representations.decoding.suppression import paint, proposals
+from mesophyll.representations.geometry.paths import centroids
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.learning.losses import mean_where, surprise
 
 __all__ = ["Spheres", "balls", "best_ball"]
 
@@ -126,7 +126,7 @@ class Spheres(Representation):
 def balls(
     middles: NDArray[np.float64], radii: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the voxels whose middles lie in balls, as `mesophyll.representations.suppression.Draw` does.
+    """Return the voxels whose middles lie in balls, as `mesophyll.representations.decoding.suppression.Draw` does.
 
     Middles are (z, y, x), shape (n, 3); the shape is the volume's, and what lies beyond it is not drawn.
     """

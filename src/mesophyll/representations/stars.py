@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
 from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
-from mesophyll.representations.gathering import settle
-from mesophyll.representations.losses import mean_where, surprise
-from mesophyll.representations.paths import relative_depths
-from mesophyll.representations.pieces import pieces
-from mesophyll.representations.rays import cast, mirror_rays, star
-from mesophyll.representations.suppression import paint, proposals
+from mesophyll.representations.decoding.gathering import settle
+from mesophyll.representations.decoding.suppression import paint, proposals
+from mesophyll.representations.geometry.paths import relative_depths
+from mesophyll.representations.geometry.pieces import pieces
+from mesophyll.representations.geometry.rays import cast, mirror_rays, star
+from mesophyll.representations.learning.losses import mean_where, surprise
 
 __all__ = ["Stars"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.pieces import as_volume
+from mesophyll.representations.geometry.pieces import as_volume
 
 __all__ = ["likely_pieces", "peaks"]
 

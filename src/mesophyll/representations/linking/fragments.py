@@ -11,9 +11,9 @@ from bioimage_cpp.segmentation import watershed_from_affinities
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.graphs import Offsets, ends
-from mesophyll.representations.joining import likely_pieces, peaks
-from mesophyll.representations.smoothing import smoothed_within
+from mesophyll.representations.linking.graphs import Offsets, ends
+from mesophyll.representations.linking.joining import likely_pieces, peaks
+from mesophyll.representations.linking.smoothing import smoothed_within
 
 __all__ = ["fragments"]
 

@@ -60,7 +60,7 @@ def mirror_signs(order: int, axis: int) -> NDArray[np.float32]:
 
 
 def fill(polygons: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the pixels whose middles lie in polygons (n, points, 2) as `mesophyll.representations.suppression.Draw` does.
+    """Return the pixels whose middles lie in polygons (n, points, 2) as `decoding.suppression.Draw` does.
 
     Where a polygon crosses itself, what it goes round twice is outside. ``shape`` is the image's, (Y, X).
     """

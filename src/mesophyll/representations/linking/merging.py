@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.graphs import (
+from mesophyll.representations.linking.graphs import (
     Offsets,
     RegionGraph,
     average_linkage,

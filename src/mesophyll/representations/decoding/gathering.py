@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.joining import likely_pieces
-from mesophyll.representations.neighbours import faces
-from mesophyll.representations.pieces import largest_pieces
+from mesophyll.representations.geometry.neighbours import faces
+from mesophyll.representations.geometry.pieces import largest_pieces
+from mesophyll.representations.linking.joining import likely_pieces
 
 __all__ = ["gather", "grow_into", "settle"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.paths import centroids
+from mesophyll.representations.geometry.paths import centroids
 
 __all__ = ["diffusion_flow"]
 

@@ -14,8 +14,8 @@ from bioimage_cpp.segmentation import mutex_watershed, semantic_mutex_watershed
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.graphs import Offsets
-from mesophyll.representations.joining import likely_pieces
+from mesophyll.representations.linking.graphs import Offsets
+from mesophyll.representations.linking.joining import likely_pieces
 
 __all__ = ["mutex_pieces", "semantic_pieces"]
 

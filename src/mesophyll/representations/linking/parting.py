@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.graphs import average_linkage, region_graph
+from mesophyll.representations.linking.graphs import average_linkage, region_graph
 
 __all__ = ["flow_oneness", "joined"]
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch.nn import functional
 
-from mesophyll.representations.sharing import Sharing, mean_of
+from mesophyll.representations.learning.sharing import Sharing, mean_of
 
 __all__ = ["cosine", "length", "lovasz", "masks", "overlap", "pull_and_push", "turn_and_cross"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import UNKNOWN, Labels
-from mesophyll.representations.neighbours import box_around
+from mesophyll.representations.geometry.neighbours import box_around
 
 __all__ = [
     "centroids",

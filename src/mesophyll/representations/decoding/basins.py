@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.neighbours import faces
-from mesophyll.representations.pieces import as_volume
+from mesophyll.representations.geometry.neighbours import faces
+from mesophyll.representations.geometry.pieces import as_volume
 
 __all__ = ["basins"]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
 from mesophyll.representations.base import as_array
-from mesophyll.representations.pieces import as_volume
+from mesophyll.representations.geometry.pieces import as_volume
 
 __all__ = ["Draw", "Proposals", "paint", "peaks", "proposals"]
 

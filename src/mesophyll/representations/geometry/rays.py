@@ -140,7 +140,7 @@ class Star:
     def draw(
         self, middles: NDArray[np.int64], lengths: NDArray[np.float32], shape: tuple[int, ...]
     ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return the voxels of stars as `mesophyll.representations.suppression.Draw` does.
+        """Return the voxels of stars as `mesophyll.representations.decoding.suppression.Draw` does.
 
         Parameters
         ----------

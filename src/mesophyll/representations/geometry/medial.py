@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll.labels import Labels
-from mesophyll.representations.paths import depths
+from mesophyll.representations.geometry.paths import depths
 
 __all__ = ["SLOPE", "THIN", "axis_nearness", "medial_flow"]
 

@@ -1,7 +1,7 @@
 """Follow a flow field step by step, as Cellpose does: Euler's method with bilinear flow.
 
-`mesophyll.representations.following` comes to the same places in far fewer passes, but not to the very same voxels; this
-is for masks that shall be Cellpose's own. Volumes (Z, Y, X); a 2D image is a volume of one layer.
+`following` comes to the same places in far fewer passes, but not to the very same voxels; this is for masks that shall be
+Cellpose's own. Volumes (Z, Y, X); a 2D image is a volume of one layer.
 """
 
 from __future__ import annotations
