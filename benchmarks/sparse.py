@@ -1,8 +1,9 @@
 """What few labels are worth: the shipped models taught on with a part of a scan's truth, judged on another part of the scan.
 
 ``python -m benchmarks.sparse cells`` and ``... tissue`` use a phantom in place of a user's scan: of its lower end along Z
-eight slices are known, or forty cells, or everything; its upper end, beyond a guard, is judged. ``... slice FOLDER`` takes the
-real section in FOLDER (``gridrec.tif``, ``paganin.tif``, ``tissue.tif``): taught on its left part, judged on its right.
+eight slices are known, or forty cells, or everything; its upper end, beyond a guard, is judged. ``... suggested`` asks on five
+smaller ones whether the slices that `mesophyll suggest` names teach more than slices drawn at random. ``... slice FOLDER`` takes
+the real section in FOLDER (``gridrec.tif``, ``paganin.tif``, ``tissue.tif``): taught on its left part, judged on its right.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import scipy.stats
 from numpy.typing import NDArray
 
 from mesophyll import Volume, evaluate, io, map_tissue, segment
 from mesophyll.annotation import Choice, convert
 from mesophyll.densify import densify
-from mesophyll.evaluation import compare_tissue
+from mesophyll.evaluation import Scores, compare_tissue
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
-from mesophyll.model import Model
+from mesophyll.model import Model, find
 from mesophyll.phantom import Phantom, make
 from mesophyll.plan import TrainingPlan, continuation
+from mesophyll.suggestion import SuggestionPlan, disagreement, suggest
 from mesophyll.tissues import PALISADE, SPONGY, UNKNOWN_CODE
 from mesophyll.training import train
 
@@ -35,6 +38,11 @@ LEARN, JUDGE = slice(0, 112), slice(144, 208)
 
 SLICES, TRACED = 8, 40
 
+FEW, APART_UM = 3, 10.0
+SUGGESTED_SEEDS, SUGGESTED_SHAPE = range(411, 416), (160, 160, 128)
+SUGGESTED_LEARN, SUGGESTED_JUDGE = slice(0, 80), slice(112, 160)
+"""Where slices are suggested: the same guard, in smaller leaves."""
+
 REAL_SPACING = 0.1625
 
 
@@ -43,9 +51,12 @@ def leaf() -> Phantom:
 
 
 def eight_slices(truth: NDArray[np.integer], unknown: int) -> NDArray[np.integer]:
+    return slices_of(truth, np.linspace(LEARN.start + 6, LEARN.stop - 7, SLICES).astype(int).tolist(), unknown)
+
+
+def slices_of(truth: NDArray[np.integer], places: list[int], unknown: int = UNKNOWN) -> NDArray[np.integer]:
     known = np.full_like(truth, unknown)
-    for place in np.linspace(LEARN.start + 6, LEARN.stop - 7, SLICES).astype(int):
-        known[place] = truth[place]
+    known[places] = truth[places]
     return known
 
 
@@ -85,9 +96,44 @@ def cells() -> Iterator[str]:
         start = time.monotonic()
         model = "leaf-3d" if labels is None else taught(phantom, plan, labels=labels)
         minutes = (time.monotonic() - start) / 60
-        found = evaluate(segment(phantom.gridrec[JUDGE], spacing_um=SPACING, model=model), phantom.labels[JUDGE])
+        found = judged(phantom, model, JUDGE)
         low, high = found.mean_ap_interval
         yield f"{name:27} {found.counts.mean_ap:.3f}  {low:.3f} to {high:.3f}  {found.counts.ap['0.5']:.3f}  {minutes:5.1f}"
+
+
+def suggested() -> Iterator[str]:
+    """Both lessons are as many slices as far apart, taught for as long; what a leaf is like moves both alike."""
+    plan = replace(continuation(3), split="leaking", epochs=5)
+    gains = []
+    yield "seed  as shipped  suggested  random  slices suggested, random"
+    for seed in SUGGESTED_SEEDS:
+        phantom = make(seed, shape=SUGGESTED_SHAPE, spacing_um=SPACING, kind=KIND)
+        chosen = {"suggested": slices_suggested(phantom), "random": filled_up([], seed)}
+        models: dict[str, Model | str] = {"as shipped": "leaf-3d"}
+        for name, places in chosen.items():
+            models[name] = taught(phantom, plan, labels=slices_of(phantom.labels, places))
+        scores = {name: judged(phantom, model, SUGGESTED_JUDGE).counts.mean_ap for name, model in models.items()}
+        gains.append(scores["suggested"] - scores["random"])
+        yield f"{seed}   {'       '.join(f'{score:.3f}' for score in scores.values())}   {list(chosen.values())}"
+    low, high = scipy.stats.bootstrap([gains], np.mean, rng=0).confidence_interval
+    yield f"suggested - random: {np.mean(gains):+.3f} (95 % interval over leaves {low:+.3f} to {high:+.3f})"
+
+
+def slices_suggested(phantom: Phantom) -> list[int]:
+    """The slices that are named; where fewer stand out, a user would take any others."""
+    scan = Volume(phantom.gridrec[SUGGESTED_LEARN], (SPACING,) * 3, name="scan")
+    with TemporaryDirectory() as scratch:
+        voxels = disagreement(find("leaf-3d"), scan, scratch=Path(scratch))
+    named = suggest(voxels, SuggestionPlan(count=FEW, apart_um=APART_UM))
+    return filled_up([found.place for found in named], seed=0)
+
+
+def filled_up(places: list[int], seed: int) -> list[int]:
+    """Add slices at random, as far from each other as suggested ones are."""
+    for place in np.random.default_rng(seed).permutation(range(SUGGESTED_LEARN.start, SUGGESTED_LEARN.stop)).tolist():
+        if len(places) < FEW and all(abs(place - other) * SPACING >= APART_UM for other in places):
+            places = [*places, place]
+    return places
 
 
 def tissue() -> Iterator[str]:
@@ -130,6 +176,10 @@ def real_slice(folder: Path) -> Iterator[str]:
         yield f"{name:16} {scores['Dice']:.3f}      {by_tissue(scores)}"
 
 
+def judged(phantom: Phantom, model: Model | str, part: slice) -> Scores:
+    return evaluate(segment(phantom.gridrec[part], spacing_um=SPACING, model=model), phantom.labels[part])
+
+
 def tissue_plan() -> TrainingPlan:
     return TrainingPlan(
         start="leaf-tissue", ndim=2, patch=96, batch=8, epochs=10, steps=40, rate=3e-4, split="leaking", repeats=4
@@ -163,6 +213,6 @@ def by_tissue(scores: dict) -> str:
 
 
 if __name__ == "__main__":
-    ask = {"cells": cells, "tissue": tissue}
+    ask = {"cells": cells, "suggested": suggested, "tissue": tissue}
     for line in real_slice(Path(sys.argv[2])) if sys.argv[1] == "slice" else ask[sys.argv[1]]():
         print(line, flush=True)
