@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from mesophyll.densify.contacts import Floats, Meetings
 from mesophyll.densify.learnt import LEARNT
-from mesophyll.densify.logistic import fitted
+from mesophyll.logistic import fitted
 from mesophyll.volume import Spacing
 
 __all__ = ["Rule", "moved", "rule_for"]
