@@ -42,7 +42,7 @@ def measure() -> Iterator[str]:
     def by_us() -> Any:
         with TemporaryDirectory() as scratch:
             volume, plan = Volume(image, (1.0, 1.0)), SegmentationPlan(device="cpu")
-            return segment_volume(volume, ours, scratch=Path(scratch), plan=plan).read().copy()
+            return segment_volume(volume, ours, scratch=Path(scratch), plan=plan).labels.read().copy()
 
     fast = str(fast_precision(pick("cpu"))).removeprefix("torch.")
     yield f"{SIDE} x {SIDE}, {torch.get_num_threads()} threads, {fast} against float32"

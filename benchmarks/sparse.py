@@ -3,7 +3,7 @@
 ``python -m benchmarks.sparse cells`` and ``... tissue`` use a phantom in place of a user's scan: of its lower end along Z
 eight slices are known, or forty cells, or everything; its upper end, beyond a guard, is judged. ``... suggested`` asks on five
 smaller ones whether the slices that `mesophyll suggest` names teach more than slices drawn at random. ``... slice FOLDER``
-takes the real section in FOLDER (``gridrec.tif``, ``paganin.tif``, ``tissue.tif``): taught on its left part, judged on its right.
+takes the real section in FOLDER (``gridrec.tif``, ``paganin.tif``, ``tissue.tif``): its left part teaches, its right is judged.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ FLOORS: dict[str, set[str]] = {
         "tiling",
         "sections",
         "cuts",
+        "logistic",
     },
     "first": {
         "io",
@@ -39,6 +40,7 @@ FLOORS: dict[str, set[str]] = {
         "densify",
     },
     "second": {
+        "confidence",
         "device",
         "cost",
         "alignment",
@@ -74,7 +76,7 @@ BESIDE: dict[str, set[str]] = {
     "staging": {"image"},
     "patches": {"image"},
     "cellpose": {"image", "model"},
-    "model": {"alignment", "image"},
+    "model": {"alignment", "confidence", "image"},
     "view": {"alignment", "image", "patches"},
     "preparation": {"patches"},
     "supply": {"patches", "preparation"},

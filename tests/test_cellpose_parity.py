@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from catalogue import crowd
 from mesophyll import cellpose, evaluation, inference
-from mesophyll.inference import SegmentationPlan
+from mesophyll.inference import SegmentationPlan, looking
 from mesophyll.labels import outlines, remove_small, same_partition, sequential, split_pieces
 from mesophyll.network import CellposeNetwork
 from mesophyll.phantom import make
@@ -76,7 +76,7 @@ def both(weights):
 
 @pytest.fixture
 def float32(monkeypatch):
-    monkeypatch.setattr(inference, "fast_precision", lambda _: torch.float32)
+    monkeypatch.setattr(looking, "fast_precision", lambda _: torch.float32)
 
 
 # ------------------------------------------------------------------------------------------------------------ the network
@@ -236,4 +236,4 @@ def test_an_image_of_other_voxels_is_seen_at_the_same_size(both, weights, diamet
 
 def segment(image, spacing, model, scratch):
     volume, plan = Volume(image, (spacing,) * 2), SegmentationPlan(device="cpu", block=512)
-    return inference.segment_volume(volume, model, scratch=scratch, plan=plan).read()
+    return inference.segment_volume(volume, model, scratch=scratch, plan=plan).labels.read()

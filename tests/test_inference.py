@@ -13,9 +13,9 @@ import torch
 from catalogue import crowd
 from complaint import complaint
 from laws import found
-from mesophyll import inference, io, scratch
+from mesophyll import io, scratch
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
-from mesophyll.inference import SegmentationPlan, decode, predict, segment, segment_volume
+from mesophyll.inference import SegmentationPlan, decode, looking, predict, segment, segment_volume
 from mesophyll.labels import same_partition, split_pieces
 from mesophyll.model import Image, Intensity, Model, load
 from mesophyll.network import Network
@@ -94,7 +94,7 @@ def picture(*shape):
 @pytest.fixture
 def float32(monkeypatch):
     """Compute in full precision, wherever this runs."""
-    monkeypatch.setattr(inference, "fast_precision", lambda _: torch.float32)
+    monkeypatch.setattr(looking, "fast_precision", lambda _: torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +179,9 @@ def test_a_network_that_returns_its_image_gives_it_back(shape, plan):
 
 
 def test_the_order_of_tiles_does_not_matter(models, monkeypatch):
-    image, plan, tiles = picture(60, 60), {"tile_2d": 32, "overlap": 12}, inference.tiles
+    image, plan, tiles = picture(60, 60), {"tile_2d": 32, "overlap": 12}, looking.tiles
     forth = predicted(models[2], image, **plan)
-    monkeypatch.setattr(inference, "tiles", lambda *given: reversed(list(tiles(*given))))
+    monkeypatch.setattr(looking, "tiles", lambda *given: reversed(list(tiles(*given))))
     back = predicted(models[2], image, **plan)
     np.testing.assert_allclose(forth, back, atol=2e-3)
 
@@ -223,7 +223,7 @@ def test_sides_that_are_no_multiple_of_the_stride_are_mirrored_at_their_end(ndim
 def test_half_precision_agrees_with_full_precision(models, monkeypatch):
     image, outputs = picture(48, 48), {}
     for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(inference, "fast_precision", lambda _, chosen=precision: chosen)
+        monkeypatch.setattr(looking, "fast_precision", lambda _, chosen=precision: chosen)
         outputs[precision] = predicted(models[2], image).astype(float)
     apart = np.abs(outputs[torch.float32] - outputs[torch.bfloat16])
     assert 0 < apart.mean() < 0.01
@@ -348,7 +348,7 @@ def test_a_model_of_images_finds_the_cells_of_a_volume(method, volume_by, tmp_pa
     model, image = of_truth(method, BALLS)
     monkeypatch.setattr(Model, "prepare", lambda *_: image)
     plan = replace(CPU, volume_by=volume_by, block=20, block_halo=16)
-    labels = segment_volume(image.volume, model, scratch=tmp_path, plan=plan).read()
+    labels = segment_volume(image.volume, model, scratch=tmp_path, plan=plan).labels.read()
     assert labels.max() == 3
     assert found(labels, BALLS, 0.7) == 1
 
@@ -364,7 +364,7 @@ def test_slices_are_joined_by_overlap_and_by_nothing_else(tmp_path, monkeypatch,
     for bound, cells in ((0.3, 2), (0.4, 7)):
         (place := tmp_path / str(bound)).mkdir()
         plan = replace(CPU, volume_by="slices", slice_agreement=bound)
-        labels = segment_volume(image.volume, model, scratch=place, plan=plan).read()
+        labels = segment_volume(image.volume, model, scratch=place, plan=plan).labels.read()
         assert labels.max() == cells
         assert np.array_equal(labels > 0, truth > 0)
 
@@ -382,8 +382,8 @@ def test_a_method_that_does_not_say_where_its_channels_point_goes_by_slices(tmp_
 
 def test_the_way_that_the_network_learnt_is_the_way_that_tiles_are_cut(monkeypatch):
     """Unless the plan names another one."""
-    asked, tiles = [], inference.tiles
-    monkeypatch.setattr(inference, "tiles", lambda *given: asked.append(given[1]) or tiles(*given))
+    asked, tiles = [], looking.tiles
+    monkeypatch.setattr(looking, "tiles", lambda *given: asked.append(given[1]) or tiles(*given))
     model, array = same(2), picture(20, 20)
     predicted(model, array)
     model.module.network = type("Learnt", (Network,), {"tiling": "cellpose"})(2, 1, 1)
@@ -424,8 +424,8 @@ def test_a_scan_that_lies_in_a_file_is_segmented_as_one_in_memory(models, untrai
     for place in (in_memory, in_file):
         place.mkdir()
     lazy = io.read(tmp_path / "leaf.tif", spacing_um=scan.spacing_um)
-    expected = segment_volume(scan, models[3], scratch=in_memory, plan=CPU)
-    found = segment_volume(lazy, untrained[3], scratch=in_file, plan=CPU)
+    expected = segment_volume(scan, models[3], scratch=in_memory, plan=CPU).labels
+    found = segment_volume(lazy, untrained[3], scratch=in_file, plan=CPU).labels
     assert np.array_equal(found.read(), expected.read())
     assert found.spacing_um == scan.spacing_um
     assert found.name == "cells of leaf.tif"
@@ -433,7 +433,7 @@ def test_a_scan_that_lies_in_a_file_is_segmented_as_one_in_memory(models, untrai
 
 def test_labels_stay_on_the_disk_until_they_are_read(models, tmp_path):
     scan = Volume(picture(40, 40) * 20 + 100, (0.65, 0.65))
-    labels = segment_volume(scan, models[2], scratch=tmp_path, plan=CPU)
+    labels = segment_volume(scan, models[2], scratch=tmp_path, plan=CPU).labels
     assert isinstance(labels.data, np.memmap)
     assert Path(labels.data.filename) == tmp_path / "labels.npy"
     assert np.array_equal(labels.read(), np.load(tmp_path / "labels.npy"))
@@ -446,7 +446,7 @@ def test_a_plan_can_change_how_cells_are_read(models, tmp_path):
         place = tmp_path / str(least)
         place.mkdir()
         plan = replace(CPU, decoding={"min_size_vox": least, "min_arrivals": 1, "threshold": 0.1})
-        found[least] = segment_volume(scan, models[2], scratch=place, plan=plan).read()
+        found[least] = segment_volume(scan, models[2], scratch=place, plan=plan).labels.read()
     assert found[1].any()
     assert not found[10**6].any()
 

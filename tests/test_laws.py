@@ -11,9 +11,10 @@ import torch
 
 import laws
 from complaint import complaint
-from mesophyll import inference, mapping
+from mesophyll import mapping
 from mesophyll.blocks import grid
 from mesophyll.errors import SettingsError
+from mesophyll.inference import finding
 from mesophyll.representations import (
     Affinities,
     Boundaries,
@@ -623,6 +624,6 @@ def test_block_ids_that_restart_break_law_9(monkeypatch, tmp_path):
     def restart(counts, pairs):
         return [np.arange(count + 1, dtype=np.int32) for count in counts]
 
-    monkeypatch.setattr(inference, "merge", restart)
+    monkeypatch.setattr(finding, "merge", restart)
     with pytest.raises(AssertionError):
         laws.law_9_decoding_by_blocks_equals_decoding_the_whole(Flows(), 3, tmp_path)

@@ -107,8 +107,8 @@ def test_a_map_from_files_is_staged_beside_the_scan(tmp_path):
     (tmp_path / "b").mkdir()
     chosen = replace(model(), spacing_um=0.65)
     lazy = [io.read(tmp_path / f"{name}.tif") for name in ("scan", "tissue")]
-    read = segment_volume(lazy[0], chosen, tissue=lazy[1], scratch=tmp_path / "a").read()
-    held = segment_volume(scan, chosen, tissue=codes, scratch=tmp_path / "b").read()
+    read = segment_volume(lazy[0], chosen, tissue=lazy[1], scratch=tmp_path / "a").labels.read()
+    held = segment_volume(scan, chosen, tissue=codes, scratch=tmp_path / "b").labels.read()
     assert (tmp_path / "a" / "tissue.npy").exists()
     assert np.array_equal(read, held)
 

@@ -86,7 +86,7 @@ def test_a_training_leaves_a_model_that_is_loaded_and_segments(trained, tmp_path
     assert again.spacing_um == 1.0
     assert again.representation == from_table(PLAN.representation)
     volume = example(5).scans[0]
-    labels = segment_volume(volume, again, scratch=tmp_path, plan=SegmentationPlan(device="cpu"))
+    labels = segment_volume(volume, again, scratch=tmp_path, plan=SegmentationPlan(device="cpu")).labels
     assert labels.shape == volume.shape
     assert labels.read().dtype == np.int32
 
@@ -98,7 +98,7 @@ def test_shapes_are_learnt_and_found(name, tmp_path):
     assert np.isfinite(model.card["validation"]["loss"])
     assert load(tmp_path / "model").representation == from_table(plan.representation)
     volume = example(5).scans[0]
-    labels = segment_volume(volume, model, scratch=tmp_path, plan=SegmentationPlan(device="cpu")).read()
+    labels = segment_volume(volume, model, scratch=tmp_path, plan=SegmentationPlan(device="cpu")).labels.read()
     assert labels.shape == volume.shape
 
 
@@ -263,7 +263,7 @@ def test_the_loss_falls_and_cells_are_found(tmp_path):
     unseen = example(7, side=64)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    labels = segment_volume(unseen.scans[0], model, scratch=scratch, plan=SegmentationPlan(device="cpu")).read()
+    labels = segment_volume(unseen.scans[0], model, scratch=scratch, plan=SegmentationPlan(device="cpu")).labels.read()
     right = (labels > 0) == (unseen.labels.read() > 0)
     assert right.mean() > 0.9
 

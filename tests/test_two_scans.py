@@ -164,7 +164,7 @@ def test_cells_are_found_in_two_as_well(scans, tmp_path):
     assert found.any()
     plan = SegmentationPlan(device="cpu")
     np.testing.assert_array_equal(
-        segment_volume(scans[0], pair, second=scans[1], scratch=tmp_path, plan=plan).read(), found
+        segment_volume(scans[0], pair, second=scans[1], scratch=tmp_path, plan=plan).labels.read(), found
     )
 
 

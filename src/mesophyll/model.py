@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 
 from mesophyll.alignment import check_aligned
+from mesophyll.confidence import Confidence
 from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, VolumeError
 from mesophyll.image import Image, Intensity
 from mesophyll.io import Example, replacing
@@ -85,6 +86,8 @@ class Model:
         How the network sees a tissue map that comes with the scan.
     scans
         How many reconstructions of a scan it reads, 1 or 2, each as a channel.
+    confidence
+        How sure its cells are, in scans of as many axes as the network has; None where that was never calibrated.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Model:
     checksum: str = ""
     tissue: TissueInput = "none"
     scans: Literal[1, 2] = 1
+    confidence: Confidence | None = None
 
     @property
     def network(self) -> Architecture:
@@ -191,6 +195,7 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
         "intensity": to_dict(model.intensity),
         "tissue": model.tissue,
         "scans": model.scans,
+        "confidence": None if model.confidence is None else to_dict(model.confidence),
         "weights_sha256": _checksum(Path(folder) / WEIGHTS),
         "card": dict(model.card),
     }
@@ -242,6 +247,7 @@ def load(folder: Path) -> Model:
         if not network.reads(scans + TISSUE_CHANNELS[tissue]):
             raise ValueError(f"{network.inputs} inputs do not fit scans = {scans} and tissue = {tissue!r}")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
+        sure = about.get("confidence")  # nor do those speak that are older than it, or were never calibrated
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
         module = network.build()
@@ -256,6 +262,7 @@ def load(folder: Path) -> Model:
             about["weights_sha256"],
             tissue,
             scans,
+            None if sure is None else from_dict(Confidence, sure, f"{ABOUT}, confidence"),
         )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None

@@ -190,7 +190,7 @@ def _cells(
     mirrored = replace(scan, data=np.flip(np.asarray(scan.data), axes))
     with TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder:
         found = segment_volume(mirrored, model, scratch=Path(folder), plan=plan, progress=progress)
-        return np.ascontiguousarray(np.flip(found.read(), axes))
+        return np.ascontiguousarray(np.flip(found.labels.read(), axes))
 
 
 def _apart(first: Labels, second: Labels) -> NDArray[np.float32]:

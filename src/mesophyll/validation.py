@@ -247,7 +247,7 @@ class _Look:
             found = segment_volume(
                 example.scans[0], self.model, **beside, scratch=Path(scratch), plan=self.plan, progress=self.progress
             )
-            return np.array(found.read())
+            return np.array(found.labels.read())
 
 
 def _judge_slices(look: _Look, example: Example, labels: Labels, fold: Fold) -> Fates:

@@ -16,10 +16,12 @@ from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mesophyll.evaluation import Scores, TissueScores
     from mesophyll.volume import Volume
 
-__all__ = ["evaluate", "measure", "open_labels", "register"]
+__all__ = ["evaluate", "known_confidence", "measure", "open_labels", "register"]
 
 _LABELS = "The labels: a file, or a result of `mesophyll segment`."
 
@@ -65,6 +67,7 @@ def measure(
             cells.known_spacing_um,
             scan=None if image is None else image.read(),
             tissue=None if tissue is None else io.read(tissue).read(),
+            confidence=known_confidence(labels),
             progress=progress,
         )
     traits.write(table, out)
@@ -89,8 +92,18 @@ def open_labels(path: Path, scan: Path | None, spacing: Numbers | None) -> tuple
 def _scan_within(path: Path) -> Volume | None:
     from mesophyll import io
 
-    is_result = path.suffix.lower() == ".zarr" and (path / "labels").is_dir()
-    return io.read_result(path).scan if is_result else None
+    return io.read_result(path).scan if _is_result(path) else None
+
+
+def known_confidence(path: Path) -> Mapping[int, float]:
+    """Return how sure the cells of a result are, by number; nothing for other files of labels."""
+    from mesophyll import io
+
+    return io.read_result(path).confidence if _is_result(path) else {}
+
+
+def _is_result(path: Path) -> bool:
+    return path.suffix.lower() == ".zarr" and (path / "labels").is_dir()
 
 
 def evaluate(

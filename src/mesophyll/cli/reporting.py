@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mesophyll.cli.measuring import open_labels
+from mesophyll.cli.measuring import known_confidence, open_labels
 from mesophyll.cli.numbers import Spacing
 from mesophyll.cli.options import ScanFile, TissueFile
 from mesophyll.cli.outputs import check_output
@@ -52,7 +52,7 @@ def report(
     with bars() as progress:
         write(
             page,
-            io.Result(image, labels, io.read_notes(result)),
+            io.Result(image, labels, io.read_notes(result), known_confidence(result)),
             truth=None if truth is None else io.read_labels(truth),
             tissue=None if tissue is None else io.read(tissue),
             progress=progress,

@@ -20,7 +20,7 @@ from mesophyll.cli.screen import bars, busy, say
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
-    from mesophyll.inference import SegmentationPlan
+    from mesophyll.inference import Segmentation, SegmentationPlan
     from mesophyll.model import Model
     from mesophyll.volume import LazyArray, Volume
 
@@ -47,7 +47,7 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
             "--output",
             "-o",
             metavar="OUT",
-            help="By its suffix: .zarr holds scan, labels and provenance; .tif, .h5, .nrrd, ... labels.",
+            help="By its suffix: .zarr holds scan, labels, confidence and provenance; .tif, .h5, .nrrd, ... labels.",
         ),
     ],
     model: Annotated[
@@ -82,13 +82,18 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress:
-            labels = segment_volume(volume, chosen, **given, scratch=scratch, plan=how, progress=progress)
-        cells, seconds = _count(labels.data), time.monotonic() - start
+            found = segment_volume(volume, chosen, **given, scratch=scratch, plan=how, progress=progress)
+        cells, seconds = _count(found.labels.data), time.monotonic() - start
         notes = provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
         with busy("writing"):
-            _write(out, volume, labels, notes)
-        del labels  # its files lie in the scratch folder
+            _write(out, volume, found, notes)
+        sure = found.confidence
+        del found  # its files lie in the scratch folder
     say(f"{cells} cells in {seconds:.0f} s, written to {out}")
+    if sure is not None and cells:
+        say(
+            f"by their confidence, {100 * float(sure.mean()):.0f} % are right; the least sure is cell {1 + int(sure.argmin())}"
+        )
 
 
 def plan_of(file: Path | None, device: Any) -> SegmentationPlan:
@@ -130,10 +135,15 @@ def provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str
     }
 
 
-def _write(out: Path, volume: Volume, labels: Volume, notes: dict[str, Any]) -> None:
+def _write(out: Path, volume: Volume, found: Segmentation, notes: dict[str, Any]) -> None:
+    """Write a result; where its format has no place for how sure the cells are, that becomes a table beside it."""
     from mesophyll import io
 
     if out.suffix.lower() == ".zarr":
-        io.write_result(out, volume, labels, notes)
-    else:
-        io.write(out, labels, kind="labels", notes=notes)
+        io.write_result(out, volume, found.labels, notes, confidence=found.confidence)
+        return
+    io.write(out, found.labels, kind="labels", notes=notes)
+    if found.confidence is not None:
+        rows = (f"{cell},{sure:.4f}\n" for cell, sure in enumerate(found.confidence, start=1))
+        with io.replacing(out.with_suffix(".confidence.csv")) as partial:
+            partial.write_text("label,confidence\n" + "".join(rows), encoding="utf-8")

@@ -45,7 +45,7 @@ def tune(
     plan: PlanFile = None,
     device: DeviceOption = None,
 ) -> None:
-    """Tune the decoder of a model by labelled scans: change its settings where that is sure to find more cells."""
+    """Tune a model by labelled scans: its decoder, where that is sure to find more cells, and how sure it is of each."""
     from mesophyll import tuning
     from mesophyll.io import read_example
 
@@ -55,6 +55,8 @@ def tune(
         found = tuning.tune(model, examples, out, plan=how, progress=progress)
     show(found.table())
     show(found.scores())
+    if found.sure is not None:
+        show(found.sure.table())
     told = (
         "with these settings"
         if found.changed

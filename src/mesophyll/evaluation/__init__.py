@@ -26,6 +26,7 @@ from mesophyll.evaluation.paired import (
     repeated_mean_ap,
 )
 from mesophyll.evaluation.partition import aggregated_jaccard, merging, rand_error, split, variation_of_information
+from mesophyll.evaluation.reliability import Reliability, reliability, right_ones
 from mesophyll.evaluation.scores import Counts, Scores
 from mesophyll.evaluation.tissue import TissueScores, compare_tissue
 from mesophyll.tissues import name_of
@@ -36,6 +37,7 @@ __all__ = [
     "Counts",
     "Difference",
     "Fates",
+    "Reliability",
     "Scores",
     "TissueScores",
     "Trainings",
@@ -48,8 +50,10 @@ __all__ = [
     "mean_ap",
     "mean_recall",
     "pooled",
+    "reliability",
     "repeated_difference",
     "repeated_mean_ap",
+    "right_ones",
 ]
 
 

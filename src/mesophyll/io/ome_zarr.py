@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from mesophyll.io.slabs import SLAB_VOX, regions
 from mesophyll.io.units import Stated, stated
 from mesophyll.volume import Volume
 
-__all__ = ["CELLS", "find", "write", "write_labels"]
+__all__ = ["CELLS", "find", "read_confidence", "write", "write_labels"]
 
 CELLS = "cells"
 """The name of the labels beside a scan."""
+
+_NUMBER, _SURE = "label-value", "confidence"
+"""Of the properties of labels: the key that OME-Zarr says, and ours."""
 
 _VERSION = "0.5"
 _CHUNK = {2: (512, 512), 3: (64, 64, 64)}
@@ -116,12 +119,31 @@ def write(path: Path, content: Content) -> None:
         group.attrs["mesophyll"] = dict(content.notes)
 
 
-def write_labels(path: Path, volume: Volume, name: str = CELLS) -> None:
-    """Add labels, under a name of their own, to an image that `write` made."""
+def write_labels(
+    path: Path, volume: Volume, name: str = CELLS, confidence: Sequence[float] | NDArray[Any] = ()
+) -> None:
+    """Add labels, under a name of their own, to an image that `write` made; and how sure the cells 1, 2, 3, ... are."""
     image = zarr.open_group(path, mode="r+")
     beside = image.require_group("labels")
     beside.attrs["ome"] = {"version": _VERSION, "labels": [*_ome(beside).get("labels", []), name]}
-    _write_levels(beside.create_group(name), volume, labels=True, label_source="../../")
+    group = beside.create_group(name)
+    _write_levels(group, volume, labels=True, label_source="../../")
+    ome = _ome(group)
+    ome["image-label"] |= _properties(confidence)
+    group.attrs["ome"] = ome
+
+
+def _properties(confidence: Sequence[float] | NDArray[Any]) -> dict[str, Any]:
+    """Return how sure cells are as OME-Zarr states what is true of single labels."""
+    told = [{_NUMBER: cell, _SURE: round(float(sure), 4)} for cell, sure in enumerate(confidence, start=1)]
+    return {"properties": told} if told else {}
+
+
+def read_confidence(path: Path) -> dict[int, float]:
+    """Read how sure the cells of an image's labels are, by their numbers; of those of which it is stated."""
+    group = _labels_of(zarr.open_group(path, mode="r"))
+    told = _ome(group).get("image-label", {}).get("properties", [])
+    return {int(one[_NUMBER]): float(one[_SURE]) for one in told if _SURE in one}
 
 
 def _write_levels(group: zarr.Group, volume: Volume, *, labels: bool, label_source: str | None) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mesophyll.errors import FileError, LabelsError
 from mesophyll.io import files
@@ -27,18 +30,29 @@ class Result:
         Lazy, of one shape and spacing.
     notes
         The provenance, as it was written.
+    confidence
+        How sure each cell is that was told of, by its number: the probability that it is right.
     """
 
     scan: Volume
     labels: Volume
     notes: dict[str, Any]
+    confidence: Mapping[int, float] = field(default_factory=dict)
 
 
-def write_result(path: str | Path, scan: Volume, labels: Volume, notes: Mapping[str, Any]) -> None:
+def write_result(
+    path: str | Path,
+    scan: Volume,
+    labels: Volume,
+    notes: Mapping[str, Any],
+    *,
+    confidence: Sequence[float] | NDArray[np.floating] | None = None,
+) -> None:
     """Write scan, labels and provenance as one OME-Zarr 0.5 folder, whole or not at all.
 
     The scan is a multiscale image, the labels lie beside it under ``labels/cells``, the notes are the attribute
-    ``mesophyll``. Labels without a spacing of their own take the scan's.
+    ``mesophyll``. Labels without a spacing of their own take the scan's. How sure the cells 1, 2, 3, ... are stands among the
+    labels' properties, where viewers find it.
     """
     from mesophyll.io import ome_zarr
 
@@ -54,7 +68,8 @@ def write_result(path: str | Path, scan: Volume, labels: Volume, notes: Mapping[
     image = Content(replace(scan, data=files.storable(scan, labels=False)), notes=files.plain(notes))
     with replacing(path) as partial:
         ome_zarr.write(partial, image)
-        ome_zarr.write_labels(partial, replace(placed, data=files.storable(placed, labels=True)))
+        stored = replace(placed, data=files.storable(placed, labels=True))
+        ome_zarr.write_labels(partial, stored, confidence=() if confidence is None else confidence)
 
 
 def _check_suffix(path: Path) -> None:
@@ -73,4 +88,8 @@ def read_result(path: str | Path) -> Result:
             "a result is an OME-Zarr folder with scan and labels",
             "pass the .zarr that was written",
         )
-    return Result(files.read(folder), files.read_labels(folder), files.read_notes(folder))
+    from mesophyll.io import ome_zarr
+
+    return Result(
+        files.read(folder), files.read_labels(folder), files.read_notes(folder), ome_zarr.read_confidence(folder)
+    )

@@ -11,6 +11,7 @@ from mesophyll.labels import check
 from mesophyll.notes import flat
 from mesophyll.progress import Progress, silent
 from mesophyll.report import html, numbers, sections
+from mesophyll.report.doubtful import doubtful
 from mesophyll.report.slices import planes
 from mesophyll.volume import Volume
 
@@ -53,7 +54,7 @@ def write(
     labels = check(result.labels.read(), result.labels.name)
     spacing_um = result.labels.known_spacing_um
     codes = None if tissue is None else tissue.read()
-    table = traits.measure(labels, spacing_um, tissue=codes, progress=progress)
+    table = traits.measure(labels, spacing_um, tissue=codes, confidence=result.confidence, progress=progress)
     scores = None if truth is None else evaluation.match(labels, truth.read(), tissue=codes)
     summary = numbers.summarise(table, labels, spacing_um, codes)
     parts = [
@@ -61,6 +62,7 @@ def write(
         sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
         sections.charts(summary),
         sections.tissues(summary),
+        sections.doubtful(summary, doubtful(result.scan, labels, spacing_um, table)),
         "" if scores is None else sections.scores(scores),
         sections.made(flat(result.notes)),
         sections.glossary(summary),

@@ -7,12 +7,13 @@ from typing import Any
 
 from mesophyll.evaluation import THRESHOLDS, Scores
 from mesophyll.report.charts import histogram
+from mesophyll.report.doubtful import Doubtful
 from mesophyll.report.html import cards, section, table, text
 from mesophyll.report.numbers import Summary, median, written
 from mesophyll.report.slices import Plane
 from mesophyll.traits import COLUMNS
 
-__all__ = ["charts", "figures", "glossary", "lead", "made", "scores", "slices", "tissues"]
+__all__ = ["charts", "doubtful", "figures", "glossary", "lead", "made", "scores", "slices", "tissues"]
 
 _NAMES = {
     "volume_um3": "volume",
@@ -95,6 +96,26 @@ def tissues(summary: Summary) -> str:
         }
         rows.append(row)
     return section("tissues", "By tissue", "Medians of whole cells.", table(rows))
+
+
+def doubtful(summary: Summary, least: Sequence[Doubtful]) -> str:
+    """Show how sure the cells are, and those to check first; nothing where the model was not calibrated."""
+    if not least:
+        return ""
+    sure = summary.table["confidence"].dropna().to_numpy(float)
+    drawn = histogram(sure, "confidence", "", share=True)
+    spread = f'<div class="charts"><figure><figcaption><b>Confidence</b></figcaption>{drawn}</figure></div>'
+    shown = "".join(
+        f"<figure>{one.drawn}<figcaption><b>Cell {one.cell}</b>{100 * one.confidence:.0f} %, "
+        f"at voxel {', '.join(map(str, one.where))}</figcaption></figure>"
+        for one in least
+    )
+    note = (
+        f"The model takes {100 * sure.mean():.0f} % of these cells for right (IoU with a true cell of 0.5 and more). "
+        "It was calibrated on leaves like those that taught it; of a leaf that is unlike them it may be too sure."
+    )
+    body = f'{spread}<h3>Check these first</h3><div class="tiles">{shown}</div>'
+    return section("confidence", "How sure the cells are", note, body)
 
 
 def scores(found: Scores) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ def measure(
     *,
     scan: NDArray[Any] | None = None,
     tissue: NDArray[Any] | None = None,
+    confidence: Mapping[int, float] | None = None,
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """Measure every cell.
@@ -46,6 +47,8 @@ def measure(
     tissue
         Codes of `mesophyll.tissues`, of the same shape, for ``tissue``. With it only airspace counts as air; without
         it all background does.
+    confidence
+        How sure each cell is, by its number, for ``confidence``; NaN where it is not told.
     progress
         Told how many cells are measured.
 
@@ -69,6 +72,8 @@ def measure(
     measured |= _positions(cells) | _shapes(cells, progress)
     if tissue is not None:
         measured["tissue"] = _tissue_names(cells, tissue)
+    if confidence:
+        measured["confidence"] = np.array([confidence.get(int(number), np.nan) for number in cells.numbers])
     if scan is not None:
         measured["mean_grey"] = _sums(cells, scan) / cells.voxels
     return pd.DataFrame({name: measured[name] for name in COLUMNS if name in measured})

@@ -49,6 +49,9 @@ COLUMNS: dict[str, Column] = {
         "as the surface",
     ),
     "touches_border": Column("", "whether it reaches the edge of the volume, which may cut it", "labels"),
+    "confidence": Column(
+        "", "the probability that the cell is right: that its IoU with a true one is 0.5 at least", "model"
+    ),
     "mean_grey": Column("grey value", "mean of the scan over its voxels", "scan"),
 }
 """Every column that `mesophyll.traits.measure` can give, in the order of the table."""

@@ -1,4 +1,4 @@
-"""Tune the decoder of a model: the settings by which its outputs are read as cells. The network stays as it is."""
+"""Tune the decoder of a model: the settings by which its outputs are read as cells; and calibrate how sure they are."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from mesophyll import __version__
+from mesophyll.confidence import Confidence, calibrated
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
-from mesophyll.evaluation import Difference, Fates, difference, mean_ap, pooled
+from mesophyll.evaluation import Difference, Fates, Reliability, difference, mean_ap, pooled, reliability
 from mesophyll.inference import SegmentationPlan
 from mesophyll.io import Example, replacing
 from mesophyll.model import Model, choose, rounded, save
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation
-from mesophyll.tuning.looking import sights
+from mesophyll.tuning.looking import Sight, sights
 from mesophyll.tuning.searching import Remembered, Step, search
 
 __all__ = ["Step", "Tuning", "tune"]
@@ -34,12 +37,16 @@ class Tuning:
         How the search went.
     before, after
         What becomes of the true cells with the settings that it had, and with those chosen.
+    sure
+        How well the confidence of cells agrees with which of them are right, on the scans by which it was calibrated. Where all
+        cells are right, or none is, this is None, and so is the model's confidence.
     """
 
     model: Model
     steps: tuple[Step, ...]
     before: Fates
     after: Fates
+    sure: Reliability | None = None
 
     @property
     def changed(self) -> bool:
@@ -83,7 +90,8 @@ def tune(
 ) -> Tuning:
     """Choose the settings of a model's decoder by labelled scans, and write the model with them into a new folder.
 
-    The network looks at each scan once. Then settings take turns, and a change is taken only where it beats what was by more
+    How sure its cells are with these settings is calibrated by the same scans, see `mesophyll.confidence`. The network looks at
+    each scan once. Then settings take turns, and a change is taken only where it beats what was by more
     than noise, see `mesophyll.tuning.searching.search`; otherwise the model keeps what it had. The model itself is not touched.
 
     Parameters
@@ -175,7 +183,19 @@ def _tuned(
     given = model.representation.reader
     chosen, steps = search(given, judge, progress)
     tuned = replace(model, representation=model.representation.with_reader(chosen))
-    return Tuning(tuned, tuple(steps), judge(given), judge(chosen))
+    sure, told = _sure(tuned, seen, plan, scratch)
+    return Tuning(replace(tuned, confidence=sure), tuple(steps), judge(given), judge(chosen), told)
+
+
+def _sure(
+    model: Model, seen: Sequence[Sight], plan: SegmentationPlan, scratch: Path
+) -> tuple[Confidence | None, Reliability | None]:
+    """Calibrate how sure a model's cells are; nothing where all are right, or none."""
+    figures, right = map(np.concatenate, zip(*[sight.evidence(model, plan, scratch) for sight in seen], strict=True))
+    if right.all() or not right.any():
+        return None, None
+    sure = calibrated(figures, right)
+    return sure, reliability(sure.of(figures), right)
 
 
 def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
@@ -189,6 +209,7 @@ def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
         "before": _told(known.representation.reader, list(values), found.before),
         "after": _told(found.model.representation.reader, list(values), found.after),
         "difference": {"mAP": found.gain.mean_ap, "interval": list(found.gain.interval)},
+        "confidence": None if found.sure is None else found.sure.to_dict(),
     }
     return kept | {"tuning": entry}
 

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesophyll import evaluation
+from mesophyll.confidence import EVIDENCE, evidence
 from mesophyll.cuts import Cut, labelled, sections
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation import Fates, pooled
 from mesophyll.inference import SegmentationPlan, at_scan, find_cells, look
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
+from mesophyll.logistic import Floats
 from mesophyll.model import Model
 from mesophyll.progress import Progress, named
 from mesophyll.volume import LazyArray
@@ -41,6 +43,19 @@ class Sight:
     example: Example
     outputs: NDArray[np.float16]
     where: tuple[Cut, ...] = ()
+
+    def evidence(self, model: Model, plan: SegmentationPlan, scratch: Path) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return what speaks for the cells found, and which of them are right: of those of which anything is known.
+
+        Of none in a volume that a model of images goes through: how sure it is, is asked of images.
+        """
+        if model.network.ndim != self.outputs.ndim - 1:
+            return np.zeros((0, len(EVIDENCE))), np.zeros(0, bool)
+        with TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as place:
+            cells = find_cells(model, self.outputs, scratch=Path(place), plan=plan)
+            labels = at_scan(cells, self.example.scans[0], "cells").data
+            numbers, right = evaluation.right_ones(evaluation.compare(labels, self.example.labels.data))
+            return evidence(model.representation, self.outputs, cells)[numbers - 1], right
 
     def fates(self, model: Model, plan: SegmentationPlan, scratch: Path) -> Fates:
         """Return what becomes of the true cells where the outputs are read by a model's representation.
