@@ -11,16 +11,22 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from mesophyll import Model, Volume, cuts, evaluate, io, map_tissue, segment
+from mesophyll.confidence import calibrated
 from mesophyll.cuts import Cut
-from mesophyll.evaluation import compare_tissue
+from mesophyll.evaluation import compare_tissue, reliability
 from mesophyll.experiment.judging import end_to_end
+from mesophyll.inference import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import load, save
+from mesophyll.progress import silent
+from mesophyll.tuning.looking import sights
+from telling import tell
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs"
@@ -38,7 +44,14 @@ JUDGED = {
 }
 """What each model is judged by. All learn from leaves that their plans grow, whose seeds begin far above."""
 
+KINDS = ("grape", "hard", "arm", "thick", "honeycomb", "isotropic", "grass", "succulent", "fruit")
+SURE_BY = [(kind, 700 + 10 * place + turn) for turn in range(4) for place, kind in enumerate(KINDS, start=1)]
+SURE_JUDGED = [(kind, 800 + 10 * place + turn) for turn in range(2) for place, kind in enumerate(KINDS, start=1)]
+"""By which leaves how sure a model of cells is is calibrated, and by which that is judged; one scan of each, in turn. No two
+of them have a seed in common: the seed decides what leaves are like, whatever their kind."""
+
 SHAPES = {
+    **dict.fromkeys(SURE_BY + SURE_JUDGED, (128, 176, 128)),
     **dict.fromkeys(JUDGE_SMALL, (160, 160, 160)),
     **dict.fromkeys(JUDGE, (192, 232, 192)),
     **dict.fromkeys(JUDGE_KINDS, (160, 208, 160)),
@@ -69,7 +82,7 @@ def main(names: list[str]) -> None:
     """Make the models named, or all."""
     for name in names or JUDGED:
         teach(name)
-        ship(name)
+        ship(load(RUNS / name), name)
 
 
 def run(*arguments: object) -> None:
@@ -92,16 +105,52 @@ def teach(name: str) -> None:
         run("train", "-o", RUNS / name, "--plan", HERE / f"{name}.toml", "--resume")
 
 
-def ship(name: str) -> None:
-    """Judge a model, write its card, and put it into the package."""
+def ship(model: Model, name: str) -> None:
+    """Calibrate and judge a model, write its card, and put it into the package."""
     judge = [phantom(*leaf) for leaf in JUDGED[name]]
-    model = load(RUNS / name)
     scores = dict(itertools.chain.from_iterable(score(model, folder) for folder in judge))
     card = {**model.card, "scores": scores, "limits": LIMITS[name], "licence": "MIT"}
+    put(
+        made_sure(replace(model, card=card)) if model.representation.subject == "cells" else replace(model, card=card),
+        name,
+    )
+
+
+def put(model: Model, name: str) -> None:
+    """Write a model and its card's page into the package."""
     target = SHIPPED / name
     target.mkdir(parents=True, exist_ok=True)
-    save(replace(model, card=card), target)
-    (target / "README.md").write_text(tell(name, card), encoding="utf-8")
+    save(model, target)
+    (target / "README.md").write_text(tell(name, dict(model.card)), encoding="utf-8")
+
+
+def made_sure(model: Model) -> Model:
+    """Return a model of cells whose confidence is calibrated, and judged on other leaves in its card."""
+    figures, right = weighed(model, SURE_BY)
+    sure = calibrated(figures, right)
+    unseen, happened = weighed(model, SURE_JUDGED)
+    told = reliability(sure.of(unseen), happened).to_dict()
+    by = [f"{kind}-{seed}" for kind, seed in SURE_BY]
+    card = {**model.card, "confidence": {"data": by, "cells": len(right), "judged": told}}
+    print("confidence", told, flush=True)
+    return replace(model, confidence=sure, card=card)
+
+
+def weighed(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the evidence of the cells that a model finds in leaves, and which of them are right."""
+    plan, figures, right = SegmentationPlan(), [], []
+    for turn, leaf in enumerate(leaves):
+        example = io.read_example(phantom(*leaf))
+        example = replace(example, scans=(example.scans[turn % 2],))
+        shown = [example] if model.network.ndim == 3 else [example.section(cut) for cut in across(example.scans[0])]
+        with TemporaryDirectory() as scratch:
+            seen = sights(model, shown, plan=plan, scratch=Path(scratch), progress=silent)
+            for sight in seen:
+                told, true = sight.evidence(model, plan, Path(scratch))
+                figures.append(told)
+                right.append(true)
+        print(leaf, sum(map(len, right)), flush=True)
+    return np.concatenate(figures), np.concatenate(right)
 
 
 def score(model: Model, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -134,80 +183,16 @@ def volumes(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
 
 def sections(model: Model, scan: Volume, truth: Labels) -> tuple[Labels, Labels]:
     """Return labels and truth of five sections across each axis, end to end; no number stands in two sections."""
-    shares = itertools.product(range(3), np.linspace(0.1, 0.9, 5))
-    where = [Cut(axis, int(share * scan.shape[axis])) for axis, share in shares]
+    where = across(scan)
     flat = [cut.flat(scan) for cut in where]
     found = [segment(one.read(), spacing_um=one.known_spacing_um, model=model) for one in flat]
     return end_to_end(found), end_to_end(cuts.sections(truth, where))
 
 
-def tell(name: str, card: dict[str, Any]) -> str:
-    """Return the model's card as a page."""
-    plan = card["plan"]
-    of_tissue = plan["representation"]["name"] == "tissue"
-    return "\n".join(
-        [
-            f"# {name}",
-            "",
-            f"Finds {'tissues' if of_tissue else 'cells'} in {plan['ndim']}D scans at voxels of {plan['spacing_um']} µm; "
-            "others are resampled to that.",
-            "",
-            f"- **Taught by** synthetic leaves (kind and seed), as gridrec and as Paganin: {', '.join(card['data'])}.",
-            f"- **Stopped by** its loss on {', '.join(card['validation']['data'])}, which were not learnt from.",
-            f"- **Plan** `models/{name}.toml`, seed {plan['seed']}; it took {card['seconds'] / 60:.0f} minutes.",
-            *([f"- **History** {card['history']}"] if card.get("history") else []),
-            f"- **Licence** {card['licence']}.",
-            "",
-            *(scores_of_tissues(card["scores"]) if of_tissue else scores_of_cells(card["scores"], plan["ndim"])),
-            "",
-            "## Limits",
-            "",
-            card["limits"].strip(),
-            "",
-        ]
-    )
-
-
-def scores_of_cells(scores: dict[str, Any], ndim: int) -> list[str]:
-    """Return the lines that tell how well cells are found."""
-    what = "volumes" if ndim == 3 else "sections (five across each axis)"
-    return [
-        f"Scores on {what} of leaves that it never saw; mAP is the mean of TP / (TP + FP + FN) over IoU 0.1 to 0.9,",
-        "with the interval in which 95 % of resamplings of the cells lie.",
-        "",
-        "| leaf and scan | mAP | AP at 0.5 | AP at 0.8 | AJI | cells found / true |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {leaf} | {found['mAP']:.3f} ({found['mAP_interval'][0]:.3f} to {found['mAP_interval'][1]:.3f}) | "
-            f"{found['AP']['0.5']:.3f} | {found['AP']['0.8']:.3f} | {found['AJI']:.3f} | "
-            f"{found['cells']} / {found['truth_cells']} |"
-            for leaf, found in scores.items()
-        ),
-    ]
-
-
-def scores_of_tissues(scores: dict[str, Any]) -> list[str]:
-    """Return the lines that tell how well tissues are found."""
-    classes = list(next(iter(scores.values()))["tissue"])
-    return [
-        "Dice of each tissue on volumes of leaves that it never saw, at voxels of 0.65 µm, with the interval in which 95 % of",
-        "resamplings of blocks of 32 voxels' side lie; a tissue neither there nor found scores 1. *Air lost* is the share of",
-        "the airspace taken for tissue; *bridges* join cells across air, *islands* are epidermis where there is none.",
-        "",
-        f"| leaf and scan | mean Dice | {' | '.join(classes)} | air lost | bridges | islands |",
-        "|---" * (len(classes) + 5) + "|",
-        *(
-            f"| {leaf} | {found['Dice']:.3f} | {' | '.join(map(dice_of, found['tissue'].values()))} | "
-            f"{found['air_lost']:.3f} | {found['bridges']} | {found['islands']} |"
-            for leaf, found in scores.items()
-        ),
-    ]
-
-
-def dice_of(found: dict[str, Any]) -> str:
-    """Return the Dice of a class with its interval."""
-    low, high = found["Dice_interval"]
-    return f"{found['Dice']:.3f} ({low:.3f} to {high:.3f})"
+def across(scan: Volume) -> list[Cut]:
+    """Return five sections across each axis."""
+    shares = itertools.product(range(3), np.linspace(0.1, 0.9, 5))
+    return [Cut(axis, int(share * scan.shape[axis])) for axis, share in shares]
 
 
 if __name__ == "__main__":
