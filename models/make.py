@@ -51,7 +51,7 @@ SURE_JUDGED = [(kind, 800 + 10 * place + turn) for turn in range(2) for place, k
 of them have a seed in common: the seed decides what leaves are like, whatever their kind."""
 
 SHAPES = {
-    **dict.fromkeys(SURE_BY + SURE_JUDGED, (128, 176, 128)),
+    **dict.fromkeys(SURE_BY + SURE_JUDGED, (96, 144, 96)),
     **dict.fromkeys(JUDGE_SMALL, (160, 160, 160)),
     **dict.fromkeys(JUDGE, (192, 232, 192)),
     **dict.fromkeys(JUDGE_KINDS, (160, 208, 160)),
