@@ -103,7 +103,7 @@ def cells() -> Iterator[str]:
 
 def suggested() -> Iterator[str]:
     """Both lessons are as many slices as far apart, taught for as long; what a leaf is like moves both alike."""
-    plan = replace(continuation(3), split="leaking", epochs=5)
+    plan = replace(continuation(3), split="leaking", epochs=3)
     gains = []
     yield "seed  as shipped  suggested  random  slices suggested, random"
     for seed in SUGGESTED_SEEDS:

@@ -13,7 +13,7 @@ from mesophyll import io, phantom
 from mesophyll.alignment import aligned, check_aligned
 from mesophyll.errors import ModelError, VolumeError
 from mesophyll.image import Image, Intensity
-from mesophyll.inference import SegmentationPlan, segment, segment_volume
+from mesophyll.inference import SegmentationPlan, look_at, segment, segment_volume
 from mesophyll.io import Example
 from mesophyll.mapping import map_tissue
 from mesophyll.model import Model, load, save
@@ -151,7 +151,7 @@ def test_what_the_second_shows_counts_and_files_give_what_arrays_give(scans, tmp
     found = map_tissue(grey[0], second=grey[1], spacing_um=0.65, model=pair, device="cpu")
     assert len(np.unique(found)) > 3
     assert not np.array_equal(found, map_tissue(grey[0], second=grey[0], spacing_um=0.65, model=pair, device="cpu"))
-    args = ("--second", tmp_path / "paganin.tif", "--model", tmp_path / "model", "--device", "cpu")
+    args = ("--with", tmp_path / "paganin.tif", "--model", tmp_path / "model", "--device", "cpu")
     result = run("tissue", tmp_path / "gridrec.tif", "-o", tmp_path / "t.tif", *args)
     assert result.exit_code == 0, result.stderr
     np.testing.assert_array_equal(io.read(tmp_path / "t.tif").read(), found)
@@ -168,10 +168,31 @@ def test_cells_are_found_in_two_as_well(scans, tmp_path):
     )
 
 
+@pytest.mark.parametrize("subject", ["cells", "tissue"])
+def test_a_model_that_reads_one_looks_at_both_and_takes_the_mean(scans, tmp_path, subject):
+    representation = Flows() if subject == "cells" else Tissue()
+    network = Network(3, 1, representation.channels(3), levels=2)
+    one = Model("one", lively(network), representation, 0.65)
+    plan = SegmentationPlan(device="cpu", block=20)
+    said = []
+    for name, given in {"first": scans[:1], "other": scans[1:], "both": scans}.items():
+        (tmp_path / name).mkdir()
+        beside = {"second": given[1]} if len(given) == 2 else {}
+        said.append(look_at(one, given[0], **beside, scratch=tmp_path / name, plan=plan))
+    assert np.abs(said[0] - said[1]).max() > 0.1
+    np.testing.assert_allclose(said[2], (said[0].astype(np.float32) + said[1]) / 2, atol=1e-3)
+    find = segment if subject == "cells" else map_tissue
+    grey = [scan.read() for scan in scans]
+    single, double = (
+        find(grey[0], **more, spacing_um=0.65, model=one, device="cpu") for more in ({}, {"second": grey[1]})
+    )
+    assert not np.array_equal(single, double)
+
+
 def test_a_model_asks_for_as_many_as_it_reads(scans):
-    words = ("no second reconstruction is given", "the model pair reads two, gridrec and Paganin", "pass --second FILE")
+    words = ("no second reconstruction is given", "the model pair reads two, gridrec and Paganin", "pass --with FILE")
     complaint(ModelError, lambda: model().prepare(scans[0]), *words)
-    words = ("a second reconstruction is given", "the model pair reads one", "leave --second out")
+    words = ("a second reconstruction is given", "the model pair reads one", "pass one of them")
     complaint(ModelError, lambda: model(1).prepare(scans[0], second=scans[1]), *words)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import grid
 from mesophyll.device import Device
-from mesophyll.inference import SegmentationPlan, at_scan, look
+from mesophyll.inference import SegmentationPlan, at_scan, look_at
 from mesophyll.model import Model, choose
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
@@ -40,7 +40,8 @@ def map_tissue(
     spacing_um
         Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
     second
-        Another reconstruction of the same voxels, for a model that reads two.
+        Another reconstruction of the same voxels. A model that reads two needs it; one that reads one at a time looks at each,
+        and the mean of what it says counts.
     model
         A shipped model's name, a folder, or a `Model`, of one that finds tissues; by default ``leaf-tissue``.
     device
@@ -73,14 +74,14 @@ def map_tissue_volume(
 ) -> Volume:
     """Find the tissues of a scan of any size; the map returned is lazy and lives as long as the scratch folder.
 
-    ``second`` is another reconstruction of the same voxels, for a model that reads two.
+    ``second`` is another reconstruction of the same voxels, see `map_tissue`.
 
     Of the plan, what speaks of tiles, of the size of blocks and of the device is followed. A model of images looks at the
     sections of a volume across all three axes, and the mean of what it says of a voxel counts.
     """
     plan = replace(plan or SegmentationPlan(), volume_by="planes")
     model = choose(model, "tissue", volume.ndim)
-    outputs = look(model, model.prepare(volume, second=second), scratch=scratch, plan=plan, progress=progress)
+    outputs = look_at(model, volume, second=second, scratch=scratch, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
     return at_scan(codes, volume, "tissue")
 

@@ -143,7 +143,7 @@ class Model:
 
     def _check_second(self, second: Volume | None) -> None:
         if (1 if second is None else 2) != self.scans:
-            met, remedy = ("a second", "leave --second out") if second else ("no second", "pass --second FILE")
+            met, remedy = ("a second", "pass one of them") if second else ("no second", "pass --with FILE")
             rule = f"the model {self.name} reads {'two, gridrec and Paganin' if self.scans == 2 else 'one'}"
             raise ModelError(f"{met} reconstruction is given", rule, f"{remedy}, or another model")
 

@@ -24,7 +24,9 @@ ScanFile = Annotated[Path | None, typer.Option("--scan", metavar="FILE", help="T
 SecondScan = Annotated[
     Path | None,
     typer.Option(
-        "--second", metavar="FILE", help="Another reconstruction of the same scan, for a model that reads two."
+        "--with",
+        metavar="SECOND",
+        help="Another reconstruction of the same scan. A model that reads two needs it; another one looks at both.",
     ),
 ]
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from mesophyll.confidence import evidence
 from mesophyll.device import Device
 from mesophyll.inference.finding import decode, find_cells
-from mesophyll.inference.looking import look, predict
+from mesophyll.inference.looking import look, look_at, predict
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import Model, choose
@@ -32,6 +32,7 @@ __all__ = [
     "decode",
     "find_cells",
     "look",
+    "look_at",
     "predict",
     "segment",
     "segment_volume",
@@ -77,7 +78,8 @@ def segment(  # noqa: PLR0913 - what is read beside the scan, and how
     tissue
         Codes of `mesophyll.tissues`, shape as the scan, for a model that reads them.
     second
-        Another reconstruction of the same voxels, for a model that reads two.
+        Another reconstruction of the same voxels. A model that reads two needs it; one that reads one at a time looks at each,
+        and the mean of what it says counts.
     model
         A shipped model's name, a folder, or a `Model`; by default the shipped one for the number of axes.
     device
@@ -113,14 +115,14 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
 ) -> Segmentation:
     """Find the cells of a scan of any size.
 
-    ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, ``second`` is another reconstruction of the same voxels:
-    for a model that reads them.
+    ``tissue`` holds codes of `mesophyll.tissues`, of the scan's shape, for a model that reads them; ``second`` is another
+    reconstruction of the same voxels. Otherwise as `segment`.
     """
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
     model = replace(model, representation=from_table(to_table(model.representation) | plan.decoding))
-    image = model.prepare(volume, tissue, second)
-    outputs = look(model, image, scratch=scratch, plan=plan, progress=progress)
+    beside = {"tissue": tissue, "second": second}
+    outputs = look_at(model, volume, **beside, scratch=scratch, plan=plan, progress=progress)
     labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)
     return Segmentation(at_scan(labels, volume, "cells"), sureness(model, outputs, labels, progress=progress))
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mesophyll.blocks import shape_of
+from mesophyll.alignment import check_aligned
+from mesophyll.blocks import grid, shape_of
 from mesophyll.device import fast_precision, pick
 from mesophyll.image import Image
 from mesophyll.inference.plan import SegmentationPlan
@@ -24,10 +25,37 @@ from mesophyll.scratch import mapped
 from mesophyll.sections import Seen, slabs
 from mesophyll.staging import stage
 from mesophyll.tiling import tiles
+from mesophyll.volume import Volume
 
-__all__ = ["by_slices", "look", "predict"]
+__all__ = ["by_slices", "look", "look_at", "predict"]
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
+
+
+def look_at(  # noqa: PLR0913 - what is read beside the scan, and how
+    model: Model,
+    scan: Volume,
+    *,
+    tissue: Volume | None = None,
+    second: Volume | None = None,
+    scratch: Path,
+    plan: SegmentationPlan,
+    progress: Progress = silent,
+) -> NDArray[np.float16]:
+    """Return what the network says of a scan, as `look` does; of two reconstructions the mean, where it reads one at a time."""
+    how: dict[str, Any] = {"plan": plan, "progress": progress}
+    if second is None or model.scans == 2:
+        return look(model, model.prepare(scan, tissue, second), scratch=scratch, **how)
+    images = [model.prepare(one, tissue) for one in (scan, check_aligned(scan, second))]
+    beside = scratch / "second"
+    beside.mkdir()
+    outputs, other = (
+        look(model, image, scratch=place, **how) for image, place in zip(images, (scratch, beside), strict=True)
+    )
+    for block in grid(outputs.shape[1:], plan.block, 0):
+        here = (slice(None), *block.write)
+        outputs[here] = (outputs[here].astype(np.float32) + other[here]) / 2
+    return outputs
 
 
 def look(
