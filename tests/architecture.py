@@ -54,7 +54,7 @@ FLOORS: dict[str, set[str]] = {
         "nursery",
         "cellpose",
     },
-    "third": {"plan", "lesson", "training", "inference", "mapping", "tuning"},
+    "third": {"plan", "holding", "lesson", "training", "inference", "mapping", "tuning"},
     "fourth": {"report", "experiment", "validation", "suggestion"},
     "roof": {"cli", "__main__"},
     "door": {"__init__"},
@@ -81,15 +81,26 @@ BESIDE: dict[str, set[str]] = {
     "preparation": {"patches"},
     "supply": {"patches", "preparation"},
     "nursery": {"patches", "preparation", "view"},
-    "lesson": {"plan"},
-    "training": {"plan", "lesson"},
+    "lesson": {"holding", "plan"},
+    "training": {"holding", "plan", "lesson"},
     "mapping": {"inference"},
     "tuning": {"inference"},
     "experiment": {"report"},
     "__main__": {"cli"},
 }
 
-TORCH = {"representations", "network", "device", "model", "cellpose", "lesson", "training", "inference", "cost"}
+TORCH = {
+    "representations",
+    "network",
+    "device",
+    "model",
+    "cellpose",
+    "holding",
+    "lesson",
+    "training",
+    "inference",
+    "cost",
+}
 """Rooms that may import torch, and what imports it."""
 
 BRINGS_TORCH = {"torch", "lightning", "safetensors"}

@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
+from mesophyll.holding import Before
 from mesophyll.network import Built
 from mesophyll.patches import Augmentation
 from mesophyll.plan import TrainingPlan
@@ -127,7 +128,7 @@ class PatchStream(IterableDataset[Batch]):
 
 
 class Lesson(lightning.LightningModule):
-    """A network, what it shall learn, and from what."""
+    """A network, what it shall learn, and from what; perhaps with what it was ``before`` it is taught on."""
 
     def __init__(
         self,
@@ -136,12 +137,13 @@ class Lesson(lightning.LightningModule):
         plan: TrainingPlan,
         learn: Supply,
         judge: Supply,
+        before: Before | None = None,
     ) -> None:
         super().__init__()
         # oneDNN and cuDNN are faster when channels lie innermost.
         layout = torch.channels_last_3d if plan.ndim == 3 else torch.channels_last
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
-        self.representation, self.plan = representation, plan
+        self.representation, self.plan, self.before = representation, plan, before
         self.learn = Bench(learn, self._preparation(plan.augmentation), plan.seed, plan.workers)
         self.judge = Bench(judge, self._preparation(None), _VALIDATION_SEED, plan.workers)
 
@@ -183,7 +185,11 @@ class Lesson(lightning.LightningModule):
 
     def _loss(self, batch: Batch, name: str) -> torch.Tensor:
         image_BCS, target_BCS, known_BS = batch
-        loss = self.representation.loss(self.network(image_BCS), target_BCS, known_BS)
+        output_BCS = self.network(image_BCS)
+        loss = self.representation.loss(output_BCS, target_BCS, known_BS)
+        if self.before is not None:
+            untold_BCS = torch.isnan(target_BCS) | ~known_BS[:, None]
+            loss = loss + self.plan.hold * self.before.missed(image_BCS, output_BCS, untold_BCS)
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(image_BCS))
         return loss
 

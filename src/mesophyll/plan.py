@@ -49,6 +49,8 @@ class TrainingPlan:
         The model that is taught on: a shipped one's name, or a folder, of an imported one too. What the plan leaves at its
         default (axes, architecture, representation, spacing, intensity, scans, tissue) is the model's; its network cannot be
         another. Empty: weights are drawn at random.
+    hold
+        Where the labels of what teaches it on say nothing, a model is held so firmly to what ``start`` says there; 0 lets go.
     spacing_um
         The cubic voxel that the model works at; lengths of the representation in µm become voxels by it.
     intensity
@@ -99,6 +101,7 @@ class TrainingPlan:
     size: Size = "small"
     levels: int = 4
     start: str = ""
+    hold: float = 1.0
     spacing_um: float = SPACING_UM
     intensity: Intensity = field(default_factory=Intensity)
     scans: Literal[1, 2] = 1
@@ -134,6 +137,10 @@ class TrainingPlan:
                 f"patch = {self.patch}",
                 f"a network of {'Cellpose' if cellpose else f'{self.levels} levels'} needs a multiple of {stride}",
                 "correct patch",
+            )
+        if not self.hold >= 0:
+            raise SettingsError(
+                f"hold = {self.hold}", "what is held is held with a weight of 0 or more", "correct hold"
             )
         if not 0 < self.held_out < 1:
             raise SettingsError(

@@ -15,6 +15,7 @@ import torch
 from mesophyll import __version__
 from mesophyll.device import Device, pick
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
+from mesophyll.holding import Before, says_the_same
 from mesophyll.lesson import Lesson, fit
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
@@ -74,7 +75,8 @@ def train(
     torch.manual_seed(plan.seed)
     network = _network(plan, representation)
     module = network.build() if known is None else _taught(known, network, plan)
-    lesson = Lesson(module, representation, plan, learn, judge)
+    keeps = known is not None and plan.hold > 0 and says_the_same(known.representation, representation)
+    lesson = Lesson(module, representation, plan, learn, judge, Before(module, representation) if keeps else None)
     make_folder(folder)
     start = time.monotonic()
     module, loss = fit(lesson, Path(folder), resume=resume, device=pick(device), progress=progress)

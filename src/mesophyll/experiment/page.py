@@ -100,12 +100,12 @@ def _forests(results: Results) -> str:
 def _differences(results: Results) -> str:
     tables: dict[Place, list[dict[str, str]]] = {}
     for pair, place, found in results.differences():
-        row = {"question": pair.question, "first run": pair.run, "second run": pair.against, "difference": _gain(found)}
+        row = {"question": pair.question, "difference": _gain(found), "of": pair.run, "from": pair.against}
         tables.setdefault(place, []).append(row)
     if not tables:
         return ""
     note = (
-        "The first run's mean AP minus the second's, on the same cells, with the 95 % interval of a paired bootstrap over "
+        "By how much the mean AP of one run exceeds another's, on the same cells, with the 95 % interval of a bootstrap over "
         "trainings, leaves and cells. In brackets where the interval holds 0: then nothing is said about which is better."
     )
     shown = "".join(f"<h3>{text(named(place))}</h3>{html.table(rows)}" for place, rows in tables.items())
