@@ -142,7 +142,8 @@ def weighed(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np
     for turn, leaf in enumerate(leaves):
         example = io.read_example(phantom(*leaf))
         example = replace(example, scans=(example.scans[turn % 2],))
-        shown = [example] if model.network.ndim == 3 else [example.section(cut) for cut in across(example.scans[0])]
+        flat = (example.section(cut) for cut in across(example.scans[0]))
+        shown = [example] if model.network.ndim == 3 else [one for one in flat if (one.labels.read() > 0).any()]
         with TemporaryDirectory() as scratch:
             seen = sights(model, shown, plan=plan, scratch=Path(scratch), progress=silent)
             for sight in seen:
