@@ -22,6 +22,7 @@ from mesophyll.inference import SegmentationPlan, find_cells, look, segment_volu
 from mesophyll.model import ABOUT, Model, load, save
 from mesophyll.network import Network
 from mesophyll.representations import Affinities, Boundaries, Boxes, Cellpose, Flows, Skeletons, Spheres, Stars
+from mesophyll.tissues import SPONGY
 from mesophyll.traits import measure
 from mesophyll.tuning import tune
 from mesophyll.volume import Volume
@@ -267,7 +268,7 @@ def test_it_is_a_column_of_the_cells(result):
 
 
 def test_the_report_shows_what_to_check_first(result):
-    path, _, sure = result
+    path, labels, sure = result
     page = path.with_suffix(".html")
     report.write(page, io.read_result(path))
     text = page.read_text(encoding="utf-8")
@@ -275,6 +276,9 @@ def test_the_report_shows_what_to_check_first(result):
     first, second = text.index("<b>Cell 1</b>20 %"), text.index("<b>Cell 2</b>")
     assert first < second
     assert text.count('aria-label="Cell ') == 8
+    tissue = Volume(np.full(labels.shape, SPONGY, np.uint8), (0.5,) * 3)
+    report.write(page, io.read_result(path), tissue=tissue)
+    assert f"<td>{100 * sure.mean():.0f} %</td>" in page.read_text(encoding="utf-8")
     report.write(page, replace(io.read_result(path), confidence={}))
     assert "Check these first" not in page.read_text(encoding="utf-8")
 

@@ -94,6 +94,8 @@ def tissues(summary: Summary) -> str:
             " ".join([_NAMES[trait], COLUMNS[trait].unit]).strip(): written(median(whole[trait]))
             for trait in summary.traits
         }
+        if "confidence" in cells:
+            row["right, by their confidence"] = _percent(cells["confidence"].mean())
         rows.append(row)
     return section("tissues", "By tissue", "Medians of whole cells.", table(rows))
 
@@ -106,16 +108,20 @@ def doubtful(summary: Summary, least: Sequence[Doubtful]) -> str:
     drawn = histogram(sure, "confidence", "", share=True)
     spread = f'<div class="charts"><figure><figcaption><b>Confidence</b></figcaption>{drawn}</figure></div>'
     shown = "".join(
-        f"<figure>{one.drawn}<figcaption><b>Cell {one.cell}</b>{100 * one.confidence:.0f} %, "
+        f"<figure>{one.drawn}<figcaption><b>Cell {one.cell}</b>{_percent(one.confidence)}, "
         f"at voxel {', '.join(map(str, one.where))}</figcaption></figure>"
         for one in least
     )
     note = (
-        f"The model takes {100 * sure.mean():.0f} % of these cells for right (IoU with a true cell of 0.5 and more). "
+        f"The model takes {_percent(sure.mean())} of these cells for right (IoU with a true cell of 0.5 and more). "
         "It was calibrated on leaves like those that taught it; of a leaf that is unlike them it may be too sure."
     )
     body = f'{spread}<h3>Check these first</h3><div class="tiles">{shown}</div>'
     return section("confidence", "How sure the cells are", note, body)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def scores(found: Scores) -> str:
