@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mesophyll import io, map_tissue, segment
 from mesophyll.labels import Labels, outlines, split_pieces
+from mesophyll.model import load, shipped
 from mesophyll.phantom import Phantom, make
 from mesophyll.representations import Flows
 from mesophyll.representations.flows import TARGETS
@@ -52,6 +53,7 @@ def main(folder: Path | None) -> None:
     targets(leaf)
     found(leaf)
     tissues(leaf)
+    reliability()
     if folder is not None:
         real(folder)
         real_tissues(folder)
@@ -82,6 +84,21 @@ def found(leaf: Phantom) -> None:
     side_by_side(
         {"a leaf": leaf.gridrec[AT], "its cells": painted(leaf.gridrec[AT], labels[AT])}, "leaf.png", (12, 4.6)
     )
+
+
+def reliability() -> None:
+    """Show for each shipped model of cells how often they are right, against how often they are said to be, as its card tells."""
+    figure, axis = pyplot.subplots(figsize=(4.6, 4.4), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
+    for name, folder in shipped().items():
+        if "confidence" in (card := load(folder).card):
+            judged = card["confidence"]["judged"]
+            said, right = ([row[key] for row in judged["bins"]] for key in ("said", "right"))
+            axis.plot(said, right, marker="o", label=f"{name}, error {judged['error']:.3f}")
+    axis.set(xlabel="confidence", ylabel="right", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axis.legend(frameon=False)
+    figure.savefig(IMAGES / "reliability.png")
+    pyplot.close(figure)
 
 
 def tissues(leaf: Phantom) -> None:

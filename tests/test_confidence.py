@@ -19,6 +19,7 @@ from mesophyll.confidence import EVIDENCE, Confidence, calibrated, evidence
 from mesophyll.errors import LabelsError, ModelError, SettingsError
 from mesophyll.evaluation import compare, reliability, right_ones
 from mesophyll.inference import SegmentationPlan, find_cells, look, segment_volume, sureness
+from mesophyll.inference.finding import leave_out
 from mesophyll.model import ABOUT, Model, load, save
 from mesophyll.network import Network
 from mesophyll.representations import Affinities, Boundaries, Boxes, Cellpose, Flows, Skeletons, Spheres, Stars
@@ -28,7 +29,7 @@ from mesophyll.tuning import tune
 from mesophyll.volume import Volume
 from networks import lively
 
-CPU = SegmentationPlan(device="cpu")
+CPU = SegmentationPlan(device="cpu", least_confidence=0.0)
 
 DULL = Confidence(mean=(0.0,) * 7, scale=(1.0,) * 7, weights=(1.0, -2.0, -4.0, 0.0, 0.0, 0.0, 0.0, 0.0))
 """Sure of cells that say what they should."""
@@ -222,6 +223,25 @@ def test_cells_come_with_their_confidence(tmp_path):
     cells = find_cells(chosen, outputs, scratch=tmp_path / "again", plan=CPU)
     assert np.array_equal(found.confidence, DULL.of(evidence(chosen.representation, outputs, cells)))
     assert np.array_equal(found.confidence, sureness(chosen, outputs, cells))
+
+
+def test_cells_that_are_hardly_ever_right_are_left_out(tmp_path):
+    chosen, seen = model(), scan()
+    (tmp_path / "all").mkdir()
+    everything = segment_volume(seen, chosen, scratch=tmp_path / "all", plan=CPU)
+    plan = replace(CPU, least_confidence=float(np.median(everything.confidence)))
+    sure = segment_volume(seen, chosen, scratch=tmp_path, plan=plan)
+    kept = everything.confidence >= plan.least_confidence
+    assert 0 < kept.sum() < len(kept)
+    assert np.array_equal(sure.confidence, everything.confidence[kept])
+    numbers = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)])
+    assert np.array_equal(sure.labels.read(), numbers[everything.labels.read()])
+    labels = everything.labels.read().copy()
+    leave_out(labels, ~kept, replace(plan, block=20))  # block by block
+    assert np.array_equal(labels, sure.labels.read())
+    complaint(
+        SettingsError, lambda: SegmentationPlan(least_confidence=1.5), "least_confidence = 1.5", "0 keeps all cells"
+    )
 
 
 @pytest.mark.parametrize(("chosen", "ndim"), [(model(sure=None), 2), (model(2), 3)])

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.confidence import evidence
 from mesophyll.device import Device
-from mesophyll.inference.finding import decode, find_cells
+from mesophyll.inference.finding import decode, find_cells, leave_out
 from mesophyll.inference.looking import look, look_at, predict
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
@@ -124,7 +124,11 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     beside = {"tissue": tissue, "second": second}
     outputs = look_at(model, volume, **beside, scratch=scratch, plan=plan, progress=progress)
     labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)
-    return Segmentation(at_scan(labels, volume, "cells"), sureness(model, outputs, labels, progress=progress))
+    sure = sureness(model, outputs, labels, progress=progress)
+    if sure is not None and (doubtful := sure < plan.least_confidence).any():
+        leave_out(labels, doubtful, plan)
+        sure = sure[~doubtful]
+    return Segmentation(at_scan(labels, volume, "cells"), sure)
 
 
 def sureness(

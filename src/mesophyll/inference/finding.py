@@ -20,7 +20,7 @@ from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
 from mesophyll.stitching import agreements, merge, successors
 
-__all__ = ["decode", "find_cells"]
+__all__ = ["decode", "find_cells", "leave_out"]
 
 
 def find_cells(
@@ -36,6 +36,13 @@ def find_cells(
     read = _decode_slices if by_slices(model, labels.ndim, plan) else decode
     read(model.representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     return labels
+
+
+def leave_out(labels: Labels, cells: NDArray[np.bool_], plan: SegmentationPlan) -> None:
+    """Take cells out of ``labels``, 0, 1, ..., n, and number the others 1, 2, 3, ...; ``cells`` tells which, shape (n,)."""
+    numbers = np.concatenate([[0], np.where(cells, 0, np.cumsum(~cells))]).astype(np.int32)
+    for block in grid(labels.shape, plan.block, 0):
+        labels[block.write] = numbers[labels[block.write]]
 
 
 def decode(

@@ -38,6 +38,8 @@ class SegmentationPlan:
         decoded in 3D; ``slices``, slice by slice along Z, where cells that follow each other become one.
     slice_agreement
         A cell goes on in the next slice as the one that overlaps it most, where their IoU is above this.
+    least_confidence
+        Cells that are less sure than this are left out, where the model says how sure they are: 0.1 is one right in ten.
     decoding
         Settings of the model's representation to change, for example ``{min_size_vox = 50}``.
     device
@@ -54,6 +56,7 @@ class SegmentationPlan:
     agreement: float = 0.5
     volume_by: Literal["planes", "slices"] = "planes"
     slice_agreement: float = 0.25
+    least_confidence: float = 0.1
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"
 
@@ -71,6 +74,12 @@ class SegmentationPlan:
                 f"block = {self.block}, block_halo = {self.block_halo}",
                 "a block has voxels, its halo is not negative",
                 "correct the plan",
+            )
+        if not 0 <= self.least_confidence <= 1:
+            raise SettingsError(
+                f"least_confidence = {self.least_confidence}",
+                "a confidence is a probability, between 0 and 1",
+                "correct least_confidence; 0 keeps all cells",
             )
         for name in ("agreement", "slice_agreement"):
             if not 0 < getattr(self, name) < 1:
