@@ -87,7 +87,7 @@ def found(leaf: Phantom) -> None:
 
 
 def reliability() -> None:
-    """Show for each shipped model of cells how often they are right, against how often they are said to be, as its card tells."""
+    """Show for each shipped model how often cells are right, against how often they are said to be: as its card tells."""
     figure, axis = pyplot.subplots(figsize=(4.6, 4.4), layout="constrained")
     axis.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
     for name, folder in shipped().items():
