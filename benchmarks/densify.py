@@ -28,13 +28,13 @@ from mesophyll.densify.calibration import UNCLEAR, owners
 from mesophyll.densify.contacts import Meetings, find
 from mesophyll.densify.fragments import cut, distance
 from mesophyll.densify.given import sort_out
-from mesophyll.densify.logistic import fitted
 from mesophyll.densify.part import Part, merged_cells
 from mesophyll.densify.rule import Rule, moved
 from mesophyll.densify.sieve import evidence
 from mesophyll.densify.walls import ridges
 from mesophyll.evaluation import compare, match, matches
 from mesophyll.labels import UNKNOWN
+from mesophyll.logistic import fitted
 from mesophyll.phantom import Phantom, make
 
 SHAPE, SPACING = (56, 160, 56), 0.65

@@ -284,7 +284,8 @@ def test_an_image_and_a_volume_have_columns_of_their_own() -> None:
 
 def test_every_column_is_explained_and_every_explained_column_exists() -> None:
     image, volume = np.zeros((4, 4), np.int32), np.zeros((4, 4, 4), np.int32)
-    tables = [measure(labels, 1.0, scan=labels, tissue=labels) for labels in (image, volume)]
+    beside = {"confidence": {1: 0.5}}
+    tables = [measure(labels, 1.0, scan=labels, tissue=labels, **beside) for labels in (image, volume)]
     assert {name for table in tables for name in table} == set(COLUMNS)
     for table in tables:
         assert list(table) == [name for name in COLUMNS if name in set(table)]

@@ -13,7 +13,6 @@ import torch
 
 from mesophyll.network import Built
 from mesophyll.representations import Representation
-from mesophyll.representations.learning.losses import mean_where
 from mesophyll.settings import to_dict
 
 __all__ = ["Before", "says_the_same"]
@@ -47,6 +46,8 @@ class Before:
     def missed(self, image_BCS: torch.Tensor, output_BCS: torch.Tensor, untold_BCS: torch.Tensor) -> torch.Tensor:
         """Return how far an output has gone from what was said before, where nothing is told: as a share of its variance.
 
+        The mean is over all voxels: where nearly everything is told, little is held.
+
         Parameters
         ----------
         image_BCS
@@ -62,4 +63,4 @@ class Before:
             was = self._representation.activate(self._network.to(image_BCS.device)(image_BCS).float())
         apart = (self._representation.activate(output_BCS.float()) - was).square()
         spread = was.var(dim=[0, *range(2, was.ndim)], keepdim=True)
-        return mean_where(apart / (spread + _STILL), untold_BCS)
+        return torch.where(untold_BCS, apart / (spread + _STILL), 0).mean()
