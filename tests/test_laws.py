@@ -25,6 +25,7 @@ from mesophyll.representations import (
     Embeddings,
     Flows,
     Heads,
+    Patches,
     Representation,
     Skeletons,
     Spheres,
@@ -49,6 +50,9 @@ METHODS = {
     "contours": Contours(),
     "spheres": Spheres(),
     "boxes": Boxes(),
+    "patches by average linkage": Patches(decoder="linkage"),
+    "patches by multicut": Patches(decoder="multicut"),
+    "patches by lifted multicut": Patches(decoder="lifted"),
     "flows beside affinities": Heads(),
     "affinities beside flows": Heads(parts=(Flows(), Affinities()), decode_by="affinities"),
     "interiors within boundaries": Boundaries(variant="interior"),
@@ -90,7 +94,7 @@ def test_a_method_is_made_for_images_or_volumes_and_says_so(method):
 
 
 @pytest.mark.parametrize(
-    ("method", "ndim"), [(m, n) for m in (Stars(), Contours(), Spheres(), Boxes()) for n in m.axes]
+    ("method", "ndim"), [(m, n) for m in (Stars(), Contours(), Spheres(), Boxes(), Patches()) for n in m.axes]
 )
 def test_shapes_are_mirrored_exactly(method, ndim):
     """Law 12 in every channel, however small its part: a shape has no two ways that are equally long."""
@@ -535,6 +539,71 @@ class BinsByTheNumberOfTheCell(Boxes):
         return np.where(labels_S % 2, target, np.concatenate([target[:-9], target[:-10:-1]]))
 
 
+@dataclass(frozen=True)
+class AxesOfPointsSwapped(Patches):
+    def encode(self, labels_S):
+        return np.swapaxes(super().encode(np.swapaxes(labels_S, -1, -2)), -1, -2)
+
+
+@dataclass(frozen=True)
+class PatchesOfLargerNumbers(Patches):
+    """A voxel says who has its number or a higher one."""
+
+    def encode(self, labels_S):
+        target = super().encode(labels_S)
+        for channel, offset in enumerate(self.offsets(labels_S.ndim), start=1):
+            higher = np.roll(labels_S, [-step for step in offset], range(labels_S.ndim)) >= labels_S
+            target[channel] = higher & (labels_S > 0)
+        return target
+
+
+@dataclass(frozen=True)
+class PatchesWiderThanTheirHalo(Patches):
+    halo: int = 5
+
+
+@dataclass(frozen=True)
+class PatchesThatLearnTheUnknown(Patches):
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.nan_to_num(target_BCS), torch.ones_like(known_BS))
+
+
+@dataclass(frozen=True)
+class PatchesWithoutThem(Patches):
+    """The foreground alone is learnt."""
+
+    def loss(self, output_BCS, target_BCS, known_BS):
+        return super().loss(output_BCS, torch.cat([target_BCS[:, :1], 0 * target_BCS[:, 1:]], dim=1), known_BS)
+
+
+@dataclass(frozen=True)
+class PatchesInLogits(Patches):
+    def activate(self, output_BCS):
+        return output_BCS
+
+
+@dataclass(frozen=True)
+class PatchesOfTheAir(Patches):
+    """Air has patches, too."""
+
+    def encode(self, labels_S):
+        return super().encode(labels_S + 1)
+
+
+@dataclass(frozen=True)
+class PatchesOnlyFlipped(Patches):
+    def mirror(self, output_CS, axes):
+        return np.flip(output_CS, [1 + axis for axis in axes])
+
+
+@dataclass(frozen=True)
+class PatchesTornBySections(Patches):
+    """Forgets even that a cell is there."""
+
+    def forget(self, target_CS, sections_S):
+        return np.where(sections_S, np.nan, target_CS).astype(np.float32)
+
+
 PLANTED = [
     (NegatedFlow, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (SwappedAxes, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
@@ -598,6 +667,15 @@ PLANTED = [
     (BinsInAnotherOrder, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
     (BoxesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
     (BinsByTheNumberOfTheCell, laws.law_2_renaming_cells_changes_nothing),
+    (AxesOfPointsSwapped, laws.law_1_decoding_a_target_finds_the_cells_up_to_the_ceiling),
+    (PatchesOfLargerNumbers, laws.law_2_renaming_cells_changes_nothing),
+    (PatchesWiderThanTheirHalo, laws.law_3_the_halo_is_honest),
+    (PatchesThatLearnTheUnknown, laws.law_4_only_unknown_voxels_have_no_gradient),
+    (PatchesWithoutThem, laws.law_5_truth_costs_less_than_what_is_not_true),
+    (PatchesInLogits, laws.law_6_minimising_the_loss_returns_the_labels),
+    (PatchesOfTheAir, laws.law_7_no_cells_in_no_cells_out),
+    (PatchesOnlyFlipped, laws.law_12_a_mirrored_output_says_the_mirrored_cells),
+    (PatchesTornBySections, laws.law_13_a_section_tells_that_a_cell_is_there_but_not_where_it_lies),
 ]
 
 

@@ -16,6 +16,7 @@ from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
 from mesophyll.representations.heads import Heads
 from mesophyll.representations.methods import METHODS, Kinds, read_table, write_table
+from mesophyll.representations.patches import Patches
 from mesophyll.representations.skeletons import Skeletons
 from mesophyll.representations.spheres import Spheres
 from mesophyll.representations.stars import Stars
@@ -32,6 +33,7 @@ __all__ = [
     "Embeddings",
     "Flows",
     "Heads",
+    "Patches",
     "Representation",
     "Skeletons",
     "Spheres",

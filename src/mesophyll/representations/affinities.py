@@ -12,15 +12,16 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from mesophyll.errors import SettingsError
-from mesophyll.labels import UNKNOWN, Labels, remove_small, sequential
+from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
+from mesophyll.representations.learning.pairs import foreground_and_pairs_loss
 from mesophyll.representations.linking.fragments import fragments
 from mesophyll.representations.linking.graphs import ends
 from mesophyll.representations.linking.merging import PARTITIONS, Evidence
 from mesophyll.representations.linking.mutex import mutex_pieces, semantic_pieces
+from mesophyll.representations.linking.pairs import foreground_and_pairs, forget_walls, in_plane
 from mesophyll.representations.linking.smoothing import smoothed_within
 from mesophyll.tissues import AIRSPACE, BACKGROUND, UNKNOWN_CODE
 
@@ -124,47 +125,19 @@ class Affinities(Representation):
 
         A pair that reaches out of the array is 0; one of a cell and an unknown voxel is NaN, as is all of an unknown voxel.
         """
-        target = np.zeros((self.channels(labels_S.ndim), *labels_S.shape), np.float32)
-        target[0] = labels_S > 0
-        for affinity, offset in zip(target[1:], self.offsets(labels_S.ndim), strict=True):
-            here, there = ends(labels_S.shape, offset)
-            one, other = labels_S[here], labels_S[there]
-            affinity[here] = np.where((one > 0) & (other == UNKNOWN), np.nan, (one > 0) & (one == other))
-        target[:, labels_S == UNKNOWN] = np.nan
-        return target
+        return foreground_and_pairs(labels_S, self.offsets(labels_S.ndim))
 
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the loss of the foreground plus the mean of those of the affinities, which weigh inside cells only.
-
-        Each is the mean cross-entropy plus one minus the Dice, the mean of that of the ones and that of the zeros: pairs across
-        a wall are few, and count as much there as those within a cell.
-        """
-        weighs = known_BS[:, None] & torch.isfinite(target_BCS)
-        target = torch.where(weighs, target_BCS, 0)  # not a product: what is not known may be NaN
-        weighs[:, 1:] &= target[:, :1] > 0
-        output = output_BCS.float()
-        surprise = functional.binary_cross_entropy_with_logits(output, target, reduction="none")
-        mean = _sum(torch.where(weighs, surprise, 0)) / _sum(weighs).clamp(min=1)
-        said = torch.sigmoid(output)
-        missed = (_missed(said, target, weighs) + _missed(1 - said, 1 - target, weighs)) / 2
-        cost = mean + self.overlap * missed
-        return cost[0] + cost[1:].mean()
+        """Return the loss of the foreground plus the mean of those of the affinities, see `foreground_and_pairs_loss`."""
+        return foreground_and_pairs_loss(output_BCS, target_BCS, known_BS, self.overlap)
 
     def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
         """Sigmoid."""
         return torch.sigmoid(output_BCS)
 
     def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget that two cells are two, but for neighbours: above or below the section they may be one.
-
-        A section does tell that two voxels of a piece are one cell, that a cell and the air are none, and where a wall lies.
-        """
-        forgotten = target_CS.copy()
-        ndim = sections_S.ndim
-        for affinity, offset in zip(forgotten[1 + ndim :], self.offsets(ndim)[ndim:], strict=True):
-            here, there = ends(sections_S.shape, offset)
-            affinity[here][sections_S[here] & (affinity[here] == 0) & (target_CS[0][there] > 0)] = np.nan
-        return forgotten
+        """Forget that two cells are two, but for neighbours: above or below the section they may be one."""
+        return forget_walls(target_CS, self.offsets(sections_S.ndim), sections_S)
 
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; where an offset leads the other way now, the affinity is told at the pair's other end.
@@ -187,8 +160,7 @@ class Affinities(Representation):
 
     def in_volume(self, across: int) -> tuple[int, ...]:
         """Foreground, and the affinities within the section's own plane."""
-        within = self.offsets(3)
-        return (0, *(1 + within.index((*way[:across], 0, *way[across:])) for way in self.offsets(2)))
+        return in_plane(self.offsets(2), self.offsets(3), across)
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Find cells by the decoder that is set."""
@@ -231,15 +203,3 @@ class Affinities(Representation):
 
     def _numbered(self, cells: Labels) -> Labels:
         return sequential(remove_small(cells, self.min_size_vox))
-
-
-def _missed(said: torch.Tensor, true: torch.Tensor, weighs: torch.Tensor) -> torch.Tensor:
-    """Return one minus the Dice of each channel where it weighs; nothing where there is nothing to find."""
-    said, true = torch.where(weighs, said, 0), torch.where(weighs, true, 0)
-    size = _sum(true)
-    return torch.where(size > 0, 1 - 2 * _sum(said * true) / (_sum(said) + size).clamp(min=1), 0)
-
-
-def _sum(values_BCS: torch.Tensor) -> torch.Tensor:
-    """Return the sum of each channel."""
-    return values_BCS.sum([0, *range(2, values_BCS.ndim)])

@@ -13,6 +13,7 @@ from mesophyll.representations.cellpose import Cellpose
 from mesophyll.representations.contours import Contours
 from mesophyll.representations.embeddings import Embeddings
 from mesophyll.representations.flows import Flows
+from mesophyll.representations.patches import Patches
 from mesophyll.representations.skeletons import Skeletons
 from mesophyll.representations.spheres import Spheres
 from mesophyll.representations.stars import Stars
@@ -35,6 +36,7 @@ METHODS: Kinds = {
     "contours": Contours,
     "spheres": Spheres,
     "boxes": Boxes,
+    "patches": Patches,
     "tissue": Tissue,
 }
 """Every method that needs no other one."""
