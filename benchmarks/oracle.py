@@ -16,7 +16,8 @@ which channels is asked of cells and targets, not of the method's name, so that 
   the size of cells may tell them better. *Sees*: they are right. *Blind*: they, too, speak of one cell. *Half*: the mean.
 
 So *sees* asks whether a decoder makes use of what is known from afar, and *blind* what is left of cells by the rest of their
-walls. Where all channels speak from afar, *sees* is perfect by its making, but for a little noise.
+walls. Where all channels speak from afar, *sees* is perfect by its making, but for a little noise; where none does, the three
+are the same.
 
 Noise is Gaussian, of every voxel and channel on its own: other than a network's, which is smooth, but the same for all.
 """

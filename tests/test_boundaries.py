@@ -159,6 +159,32 @@ def test_a_cell_that_is_all_boundary_is_kept_where_it_touches_none():
         assert same_partition(method.decode(method.encode(thin)), thin)
 
 
+def noisy(output, spread=0.2):
+    return output + np.random.default_rng(0).normal(0, spread, output.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("method", "spread"), [(CENTROID, 0.4), (DISTANCE, 0.1)], ids=["ce", "di"])
+def test_seeds_are_those_of_the_smoothed_middle(method, spread):
+    """With only the middle to go by, for the boundary is not seen anywhere, and with voxels that err, each on its own."""
+    truth = np.zeros((24, 24, 50), np.int32)
+    for number in range(3):
+        truth[2:22, 2:22, 1 + 16 * number : 17 + 16 * number] = number + 1
+    output = noisy(method.encode(truth), spread)
+    output[0], output[1] = truth > 0, 0
+    assert found(method.decode(output), truth, 0.5) == 1
+    assert found(replace(method, smoothing_vox=0.0).decode(output), truth, 0.5) < 1
+
+
+def test_a_hole_by_an_edge_does_not_join_two_cells():
+    truth = np.zeros((12, 12, 24), np.int32)
+    truth[1:11, 1:11, 2:12], truth[1:11, 1:11, 12:22] = 1, 2
+    output = INTERIOR.encode(truth)
+    output[1, 5, 5, 11] = output[1, 5, 6, 12] = 0
+    assert INTERIOR.decode(output).max() == 2
+    output[1, 5, 6, 11] = 0
+    assert INTERIOR.decode(output).max() == 1  # by a face it does
+
+
 @ALL
 def test_a_weak_boundary_is_flooded_last(method):
     """The network is unsure of the boundary's place, not of its being there."""

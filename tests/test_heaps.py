@@ -67,6 +67,53 @@ def test_a_walk_in_a_volume_samples_the_flow_where_cellpose_does():
     assert (walk(flow, inside, 20) == expected).all(axis=1).mean() > 0.98
 
 
+def every_step(flow, inside, steps):
+    """The same walk without marks: each step is taken, one at a time, in the same order of the same sums of float32."""
+    one, low = np.float32(1), np.float32(-0.5)
+    flat = inside.shape[0] == 1
+    sides = np.array(inside.shape, np.float32)
+    stretch = np.ones(3, np.float32) if flat else sides / np.maximum(sides - 1, 1)
+    padded = np.pad(np.where(inside, flow, 0).astype(np.float32), [(0, 0), (1, 1), (1, 1), (1, 1)])
+    places = np.argwhere(inside).astype(np.float32)
+    for _ in range(steps):
+        at = places * stretch + (np.float32(0) if flat else low)
+        corner = np.floor(at)
+        far = at - corner
+        z, y, x = corner.astype(int).T + 1
+        moved = np.zeros_like(places)
+        for cz, cy, cx in np.ndindex(2, 2, 2):
+            share = far[:, 0] if cz else one - far[:, 0]
+            share = share * (far[:, 1] if cy else one - far[:, 1])
+            share = share * (far[:, 2] if cx else one - far[:, 2])
+            moved += share[:, None] * padded[:, z + cz, y + cy, x + cx].T
+        places = np.clip(places + moved, np.float32(0), sides - 1)
+    return places.astype(np.int32)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 7, 64, 201])
+@pytest.mark.parametrize("shape", [(1, 20, 24), (9, 12, 16), (1, 1, 30), (3, 2, 40)])
+def test_laps_that_are_left_out_change_no_end(shape, steps):
+    """Half of the flow leads to sinks, round which walks turn in circles; the other half is noise."""
+    rng = np.random.default_rng(steps)
+    inside = rng.random(shape) < 0.9
+    place = np.indices(shape).astype(np.float32)
+    to_sink = np.stack([np.round(axis / 8) * 8 + 0.3 - axis for axis in place])
+    flow = to_sink / np.maximum(np.linalg.norm(to_sink, axis=0), 1e-3)
+    flow[..., shape[2] // 2 :] = rng.normal(size=(3, *shape))[..., shape[2] // 2 :]
+    flow = flow.astype(np.float32)
+    if shape[0] == 1:
+        flow[0] = 0
+    assert np.array_equal(walk(flow, inside, steps), every_step(flow, inside, steps))
+
+
+def test_a_flow_that_is_no_number_leads_nowhere_else():
+    flow, inside = field(8, 8, 8)
+    flow[:, 4, 4, 4], flow[:, 2, 2, 2] = np.nan, np.inf
+    ends = walk(flow, inside, 20)
+    assert ends.min() >= 0
+    assert ends.max() < 8
+
+
 def test_a_walk_changes_nothing_of_what_it_is_given():
     flow, inside = field(6, 6, 6)
     kept = flow.copy()

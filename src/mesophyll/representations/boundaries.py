@@ -24,6 +24,7 @@ from mesophyll.representations.decoding.basins import basins
 from mesophyll.representations.geometry.paths import depths, interior_points, least_depths
 from mesophyll.representations.geometry.pieces import pieces
 from mesophyll.representations.learning.losses import mean_where
+from mesophyll.representations.linking.smoothing import smoothed_within
 
 __all__ = ["Boundaries"]
 
@@ -55,6 +56,9 @@ class Boundaries(Representation):
         Weight of the distance's squared error beside the cross-entropies.
     threshold
         Of foreground, boundary and centroid: above it they are there.
+    smoothing_vox
+        Standard deviation of a Gaussian, inside cells, that smooths centroid or distance before seeds are looked for: voxels
+        that err, each on its own, would join two of them. A boundary is too thin for it.
     min_seed_vox
         Smaller seeds are none.
     min_size_vox
@@ -69,6 +73,7 @@ class Boundaries(Representation):
     seed_depth_um: float = tunable(1.3, among=(0.65, 1.3, 1.95, 2.6), only={"variant": "distance"})
     beta: float = 5.0
     threshold: float = tunable(0.5, among=SHARES)
+    smoothing_vox: float = tunable(0.5, among=(0.0, 0.5, 0.75))
     min_seed_vox: int = tunable(4, among=(1, 4, 10, 30))
     min_size_vox: int = tunable(20, among=SIZES_VOX)
 
@@ -143,21 +148,21 @@ class Boundaries(Representation):
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Flood the foreground from the seeds: over the boundary last, or, of ``distance``, over the deepest first."""
         output = as_array(output_CS)
-        connectivity = 18 if output.ndim == 4 else 8  # interiors of two cells may touch by corners, never by edges
-        seeds = cc3d.connected_components(self._seeds(output), connectivity=connectivity).astype(np.int32)
+        inside = np.asarray(output[0] > self.threshold)
+        connectivity = 6 if inside.ndim == 3 else 4  # by edges, too, two holes in a wall would meet nine times as often
+        seeds = cc3d.connected_components(self._seeds(output, inside), connectivity=connectivity).astype(np.int32)
         height = 1 - output[2] if self.variant == "distance" else output[1]
-        cells = basins(height, sequential(remove_small(seeds, self.min_seed_vox)), output[0] > self.threshold)
+        cells = basins(height, sequential(remove_small(seeds, self.min_seed_vox)), inside)
         return sequential(remove_small(cells, self.min_size_vox))
 
-    def _seeds(self, output_CS: NDArray[np.float32]) -> NDArray[np.bool_]:
-        seeds = np.asarray(output_CS[0] > self.threshold)
+    def _seeds(self, output_CS: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        within = inside & (output_CS[1] <= self.threshold)
+        if self.variant == "interior":
+            return within
+        middle = smoothed_within(output_CS[2:], inside, self.smoothing_vox)[0]
         if self.variant == "centroid":
-            seeds &= output_CS[2] > self.threshold
-        else:
-            seeds &= output_CS[1] <= self.threshold
-        if self.variant == "distance":
-            seeds &= output_CS[2] > math.tanh(self.seed_depth_um / self.scale_um)
-        return seeds
+            return np.asarray(inside & (middle > self.threshold))
+        return np.asarray(within & (middle > math.tanh(self.seed_depth_um / self.scale_um)))
 
 
 def _balanced(output: torch.Tensor, target: torch.Tensor, weighs: torch.Tensor) -> torch.Tensor:
