@@ -156,7 +156,7 @@ class Boundaries(Representation):
         return sequential(remove_small(cells, self.min_size_vox))
 
     def _seeds(self, output_CS: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        within = inside & (output_CS[1] <= self.threshold)
+        within: NDArray[np.bool_] = inside & (output_CS[1] <= self.threshold)
         if self.variant == "interior":
             return within
         middle = smoothed_within(output_CS[2:], inside, self.smoothing_vox)[0]

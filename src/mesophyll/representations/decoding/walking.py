@@ -1,8 +1,9 @@
 """Follow a flow field step by step, as Cellpose does: Euler's method with bilinear flow.
 
 `following` comes to the same places in far fewer passes, but not to the very same voxels; this is for masks that shall be
-Cellpose's own. Yet most walks come to turn in circles, often of a few steps, round the middle of a cell; a walk that is where it
-was before, to the last bit, goes on as it did, so whole laps are left out. Volumes (Z, Y, X); a 2D image is a volume of one layer.
+Cellpose's own. Yet most walks come to turn in circles, often of a few steps, round the middle of a cell; a walk that is where
+it was before, to the last bit, goes on as it did, so whole laps are left out. Volumes (Z, Y, X); a 2D image is a volume of one
+layer.
 """
 
 from __future__ import annotations
