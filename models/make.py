@@ -25,7 +25,7 @@ from mesophyll.inference import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import load, save
 from mesophyll.progress import silent
-from mesophyll.tuning.looking import sights
+from mesophyll.tuning.looking import sights, weighed
 from telling import tell
 
 HERE = Path(__file__).parent
@@ -110,10 +110,8 @@ def ship(model: Model, name: str) -> None:
     judge = [phantom(*leaf) for leaf in JUDGED[name]]
     scores = dict(itertools.chain.from_iterable(score(model, folder) for folder in judge))
     card = {**model.card, "scores": scores, "limits": LIMITS[name], "licence": "MIT"}
-    put(
-        made_sure(replace(model, card=card)) if model.representation.subject == "cells" else replace(model, card=card),
-        name,
-    )
+    told = replace(model, card=card)
+    put(made_sure(told) if model.representation.subject == "cells" else told, name)
 
 
 def put(model: Model, name: str) -> None:
@@ -126,9 +124,9 @@ def put(model: Model, name: str) -> None:
 
 def made_sure(model: Model) -> Model:
     """Return a model of cells whose confidence is calibrated, and judged on other leaves in its card."""
-    figures, right = weighed(model, SURE_BY)
+    figures, right = found_in(model, SURE_BY)
     sure = calibrated(figures, right)
-    unseen, happened = weighed(model, SURE_JUDGED)
+    unseen, happened = found_in(model, SURE_JUDGED)
     told = reliability(sure.of(unseen), happened).to_dict()
     by = [f"{kind}-{seed}" for kind, seed in SURE_BY]
     card = {**model.card, "confidence": {"data": by, "cells": len(right), "judged": told}}
@@ -136,9 +134,9 @@ def made_sure(model: Model) -> Model:
     return replace(model, confidence=sure, card=card)
 
 
-def weighed(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
+def found_in(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return the evidence of the cells that a model finds in leaves, and which of them are right."""
-    plan, figures, right = SegmentationPlan(), [], []
+    plan, parts = SegmentationPlan(), []
     for turn, leaf in enumerate(leaves):
         example = io.read_example(phantom(*leaf))
         example = replace(example, scans=(example.scans[turn % 2],))
@@ -146,11 +144,9 @@ def weighed(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np
         shown = [example] if model.network.ndim == 3 else [one for one in flat if (one.labels.read() > 0).any()]
         with TemporaryDirectory() as scratch:
             seen = sights(model, shown, plan=plan, scratch=Path(scratch), progress=silent)
-            for sight in seen:
-                told, true = sight.evidence(model, plan, Path(scratch))
-                figures.append(told)
-                right.append(true)
-        print(leaf, sum(map(len, right)), flush=True)
+            parts.append(weighed(model, seen, plan, Path(scratch)))
+        print(leaf, len(parts[-1][1]), "cells", flush=True)
+    figures, right = zip(*parts, strict=True)
     return np.concatenate(figures), np.concatenate(right)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mesophyll.evaluation import Scores, TissueScores
     from mesophyll.volume import Volume
 
-__all__ = ["evaluate", "known_confidence", "measure", "open_labels", "register"]
+__all__ = ["evaluate", "measure", "open_labels", "register"]
 
 _LABELS = "The labels: a file, or a result of `mesophyll segment`."
 
@@ -60,22 +60,24 @@ def measure(
     from mesophyll import io, traits
 
     check_output(out, (".csv", ".parquet"))
-    cells, image = open_labels(labels, scan, spacing)
+    cells, image, sure = open_labels(labels, scan, spacing)
     with bars() as progress:
         table = traits.measure(
             cells.read(),
             cells.known_spacing_um,
             scan=None if image is None else image.read(),
             tissue=None if tissue is None else io.read(tissue).read(),
-            confidence=known_confidence(labels),
+            confidence=sure,
             progress=progress,
         )
     traits.write(table, out)
     say(f"{len(table)} cells, {len(table.columns)} columns, written to {out}")
 
 
-def open_labels(path: Path, scan: Path | None, spacing: Numbers | None) -> tuple[Volume, Volume | None]:
-    """Open labels and their scan: the one that is passed, or the one that a result holds beside the labels.
+def open_labels(
+    path: Path, scan: Path | None, spacing: Numbers | None
+) -> tuple[Volume, Volume | None, Mapping[int, float]]:
+    """Open labels, their scan and how sure each cell is: what is passed, or else what a result holds beside the labels.
 
     The voxel size is the one passed, else the labels', else the scan's.
     """
@@ -83,27 +85,14 @@ def open_labels(path: Path, scan: Path | None, spacing: Numbers | None) -> tuple
     from mesophyll.volume import check_spacing
 
     labels = io.read_labels(path)
-    image = io.read(scan) if scan is not None else _scan_within(path)
+    is_result = path.suffix.lower() == ".zarr" and (path / "labels").is_dir()
+    beside = io.read_result(path) if is_result else None
+    within = None if beside is None else beside.scan
+    image = within if scan is None else io.read(scan)
     known = labels.spacing_um or (image.spacing_um if image is not None else None)
     passed = one_or_all(spacing)
-    return replace(labels, spacing_um=known if passed is None else check_spacing(passed, labels.ndim)), image
-
-
-def _scan_within(path: Path) -> Volume | None:
-    from mesophyll import io
-
-    return io.read_result(path).scan if _is_result(path) else None
-
-
-def known_confidence(path: Path) -> Mapping[int, float]:
-    """Return how sure the cells of a result are, by number; nothing for other files of labels."""
-    from mesophyll import io
-
-    return io.read_result(path).confidence if _is_result(path) else {}
-
-
-def _is_result(path: Path) -> bool:
-    return path.suffix.lower() == ".zarr" and (path / "labels").is_dir()
+    placed = replace(labels, spacing_um=known if passed is None else check_spacing(passed, labels.ndim))
+    return placed, image, {} if beside is None else beside.confidence
 
 
 def evaluate(

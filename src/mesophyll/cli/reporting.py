@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mesophyll.cli.measuring import known_confidence, open_labels
+from mesophyll.cli.measuring import open_labels
 from mesophyll.cli.numbers import Spacing
 from mesophyll.cli.options import ScanFile, TissueFile
 from mesophyll.cli.outputs import check_output
@@ -46,13 +46,13 @@ def report(
 
     page = result.with_suffix(".html") if out is None else out
     check_output(page, (".html",))
-    labels, image = open_labels(result, scan, spacing)
+    labels, image, sure = open_labels(result, scan, spacing)
     if image is None:
         raise FileError(f"{result.name} holds labels and no scan", "a report shows both", "pass the scan: --scan FILE")
     with bars() as progress:
         write(
             page,
-            io.Result(image, labels, io.read_notes(result), known_confidence(result)),
+            io.Result(image, labels, io.read_notes(result), sure),
             truth=None if truth is None else io.read_labels(truth),
             tissue=None if tissue is None else io.read(tissue),
             progress=progress,

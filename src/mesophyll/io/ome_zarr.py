@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def _notes(node: Any) -> dict[str, Any]:
 def write(path: Path, content: Content) -> None:
     """Write a group that is a multiscale image, or a multiscale label image."""
     group = zarr.create_group(path, zarr_format=3)
-    _write_levels(group, content.volume, labels=content.labels, label_source=None)
+    _write_levels(group, content.volume, labels=content.labels)
     if content.notes:
         group.attrs["mesophyll"] = dict(content.notes)
 
@@ -126,11 +127,8 @@ def write_labels(
     image = zarr.open_group(path, mode="r+")
     beside = image.require_group("labels")
     beside.attrs["ome"] = {"version": _VERSION, "labels": [*_ome(beside).get("labels", []), name]}
-    group = beside.create_group(name)
-    _write_levels(group, volume, labels=True, label_source="../../")
-    ome = _ome(group)
-    ome["image-label"] |= _properties(confidence)
-    group.attrs["ome"] = ome
+    about = {"source": {"image": "../../"}} | _properties(confidence)
+    _write_levels(beside.create_group(name), volume, labels=True, about=about)
 
 
 def _properties(confidence: Sequence[float] | NDArray[Any]) -> dict[str, Any]:
@@ -146,7 +144,10 @@ def read_confidence(path: Path) -> dict[int, float]:
     return {int(one[_NUMBER]): float(one[_SURE]) for one in told if _SURE in one}
 
 
-def _write_levels(group: zarr.Group, volume: Volume, *, labels: bool, label_source: str | None) -> None:
+def _write_levels(
+    group: zarr.Group, volume: Volume, *, labels: bool, about: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Write an image level by level; of labels, ``about`` tells what else OME-Zarr states of them."""
     data: Any = volume.data
     factors = [(1,) * volume.ndim]
     level = _create(group, "0", volume.shape, data.dtype)
@@ -156,7 +157,7 @@ def _write_levels(group: zarr.Group, volume: Volume, *, labels: bool, label_sour
         halved = tuple(2 if length >= 64 else 1 for length in level.shape)  # a thin axis stays as it is
         level = _write_next(group, str(len(factors)), level, halved, labels=labels)
         factors.append(tuple(old * new for old, new in zip(factors[-1], halved, strict=True)))
-    group.attrs["ome"] = _metadata(volume, factors, labels=labels, label_source=label_source)
+    group.attrs["ome"] = _metadata(volume, factors, labels=labels, about=about)
 
 
 def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -196,7 +197,7 @@ def _reduced(block: NDArray[Any], factors: tuple[int, ...], *, labels: bool) -> 
 
 
 def _metadata(
-    volume: Volume, factors: list[tuple[int, ...]], *, labels: bool, label_source: str | None
+    volume: Volume, factors: list[tuple[int, ...]], *, labels: bool, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     unit = {} if volume.spacing_um is None else {"unit": "micrometer"}
     axes = [{"name": letter, "type": "space", **unit} for letter in "zyx"[-volume.ndim :]]
@@ -208,8 +209,7 @@ def _metadata(
     multiscale = {"name": volume.name, "axes": axes, "datasets": datasets, "type": "nearest" if labels else "mean"}
     metadata: dict[str, Any] = {"version": _VERSION, "multiscales": [multiscale]}
     if labels:
-        source = {} if label_source is None else {"source": {"image": label_source}}
-        metadata["image-label"] = {"version": _VERSION, **source}
+        metadata["image-label"] = {"version": _VERSION, **about}
     return metadata
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mesophyll.blocks import Region
+from mesophyll.cuts import Cut
 from mesophyll.labels import Labels
 from mesophyll.report.slices import picture
 from mesophyll.volume import Spacing, Volume
@@ -33,7 +34,7 @@ class Doubtful:
     where
         Its place in the scan, in voxels.
     drawn
-        SVG of the section through it that shows most of it, with the cell, and others beside it.
+        SVG of the section that shows most of it, with the cell drawn on it.
     """
 
     cell: int
@@ -56,28 +57,20 @@ def doubtful(scan: Volume, labels: Labels, spacing_um: Spacing, table: pd.DataFr
 
 def _drawn(scan: Volume, labels: Labels, spacing_um: Spacing, cell: int, box: Region) -> tuple[tuple[int, ...], str]:
     """Return the middle of what is shown of a cell, in voxels of the scan, and the picture."""
-    axis, place = _widest(labels[box] == cell)
-    reach = tuple(
+    around = tuple(
         slice(max(side.start - round(_AROUND_UM / step), 0), side.stop + round(_AROUND_UM / step))
         for side, step in zip(box, spacing_um, strict=True)
     )
     where = [(side.start + side.stop) // 2 for side in box]
-    if axis is None:
-        grey, cells, steps = np.asarray(scan.data[reach]), labels[reach], spacing_um
-    else:
-        where[axis] = box[axis].start + place
-        layer = tuple(
-            slice(where[axis], where[axis] + 1) if other == axis else side for other, side in enumerate(reach)
-        )
-        grey, cells = np.asarray(scan.data[layer]).squeeze(axis), labels[layer].squeeze(axis)
-        steps = spacing_um[:axis] + spacing_um[axis + 1 :]
-    return tuple(where), picture(grey, np.where(cells == cell, cells, 0), steps, f"Cell {cell}")
+    grey, inside = replace(scan, spacing_um=spacing_um).crop(around), labels[around] == cell
+    if scan.ndim == 3:
+        cut = _widest(inside)
+        grey, inside, where[cut.axis] = cut.flat(grey), cut.of(inside), around[cut.axis].start + cut.place
+    return tuple(where), picture(grey.read(), np.where(inside, cell, 0), grey.known_spacing_um, f"Cell {cell}")
 
 
-def _widest(inside: NDArray[np.bool_]) -> tuple[int | None, int]:
-    """Return the axis and the place of the section that shows most of a cell; no axis for an image."""
-    if inside.ndim == 2:
-        return None, 0
+def _widest(inside: NDArray[np.bool_]) -> Cut:
+    """Return the section that shows most of a cell."""
     shown = [inside.sum(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
     axis = int(np.argmax([areas.max() for areas in shown]))
-    return axis, int(shown[axis].argmax())
+    return Cut(axis, int(shown[axis].argmax()))

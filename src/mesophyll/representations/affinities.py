@@ -6,7 +6,7 @@ again, from both sides of a wall that is hard to see (Lee et al., arXiv 1706.001
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
-from mesophyll.representations.learning.pairs import foreground_and_pairs_loss
+from mesophyll.representations.base import SHARES, SIZES_VOX, as_array, tunable
 from mesophyll.representations.linking.fragments import fragments
 from mesophyll.representations.linking.graphs import ends
 from mesophyll.representations.linking.merging import PARTITIONS, Evidence
 from mesophyll.representations.linking.mutex import mutex_pieces, semantic_pieces
-from mesophyll.representations.linking.pairs import foreground_and_pairs, forget_walls, in_plane
 from mesophyll.representations.linking.smoothing import smoothed_within
+from mesophyll.representations.pairwise import Pairwise
 from mesophyll.tissues import AIRSPACE, BACKGROUND, UNKNOWN_CODE
 
 __all__ = ["Affinities"]
@@ -33,19 +32,15 @@ Decoder = Literal["mutex", "semantic", "linkage", "multicut", "lifted"]
 
 
 @dataclass(frozen=True)
-class Affinities(Representation):
+class Affinities(Pairwise):
     """Foreground, and whether a voxel and those at some distances from it are of one cell.
 
     Parameters
     ----------
-    spacing_um
-        The edge length of the model's voxels, by which lengths in µm become voxels; a training sets it to that of its plan.
     long_um
         Distances along each axis, besides that of the next voxel. Fragments are made by the first of them, and merged by all.
     diagonal_um
         Distances along both diagonals of each pair of axes.
-    overlap
-        Weight of the overlap (Dice), of voxels that are one cell and of voxels that are not, beside the cross-entropy.
     threshold
         Foreground above this is inside a cell.
     decoder
@@ -64,10 +59,8 @@ class Affinities(Representation):
         Smaller cells are dropped.
     """
 
-    spacing_um: float = SPACING_UM
     long_um: tuple[float, ...] = (1.95, 3.9, 7.8)
     diagonal_um: tuple[float, ...] = (3.9,)
-    overlap: float = 1.0
     threshold: float = tunable(0.5, among=SHARES)
     decoder: Decoder = tunable("lifted", among=get_args(Decoder))
     smoothing_vox: float = tunable(0.5, among=(0.0, 0.5, 1.0))
@@ -107,38 +100,6 @@ class Affinities(Representation):
         """The longest way along an axis."""
         return max(abs(step) for offset in self.offsets(3) for step in offset)
 
-    def at(self, spacing_um: float) -> Affinities:
-        """Return the same lengths in other voxels."""
-        return replace(self, spacing_um=spacing_um)
-
-    def channels(self, ndim: int) -> int:
-        """Foreground and one for each offset."""
-        return 1 + len(self.offsets(ndim))
-
-    @property
-    def ceiling(self) -> float:
-        """Measured by law 1."""
-        return 1.0
-
-    def encode(self, labels_S: Labels) -> NDArray[np.float32]:
-        """Return foreground and affinities (0 or 1), shape (1 + offsets, *S).
-
-        A pair that reaches out of the array is 0; one of a cell and an unknown voxel is NaN, as is all of an unknown voxel.
-        """
-        return foreground_and_pairs(labels_S, self.offsets(labels_S.ndim))
-
-    def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the loss of the foreground plus the mean of those of the affinities, see `foreground_and_pairs_loss`."""
-        return foreground_and_pairs_loss(output_BCS, target_BCS, known_BS, self.overlap)
-
-    def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
-        """Sigmoid."""
-        return torch.sigmoid(output_BCS)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget that two cells are two, but for neighbours: above or below the section they may be one."""
-        return forget_walls(target_CS, self.offsets(sections_S.ndim), sections_S)
-
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; where an offset leads the other way now, the affinity is told at the pair's other end.
 
@@ -157,10 +118,6 @@ class Affinities(Representation):
                 here, there = ends(affinity.shape, offset)
                 affinity[here] = flipped[1 + offsets.index(tuple(-step for step in seen))][there]
         return mirrored
-
-    def in_volume(self, across: int) -> tuple[int, ...]:
-        """Foreground, and the affinities within the section's own plane."""
-        return in_plane(self.offsets(2), self.offsets(3), across)
 
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Find cells by the decoder that is set."""

@@ -11,7 +11,7 @@ ones, weighted by the consensus across them, is parted into cells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels
-from mesophyll.representations.base import SHARES, SIZES_VOX, SPACING_UM, Representation, as_array, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, as_array, tunable
 from mesophyll.representations.decoding.covering import cover, share_out
 from mesophyll.representations.decoding.gathering import settle
 from mesophyll.representations.decoding.threads import threads_kept
 from mesophyll.representations.geometry.lattices import around, nearest_points
 from mesophyll.representations.geometry.pieces import as_volume
-from mesophyll.representations.learning.pairs import foreground_and_pairs_loss
 from mesophyll.representations.linking.consensus import consensus, scores
 from mesophyll.representations.linking.merging import PARTITIONS, Evidence
-from mesophyll.representations.linking.pairs import foreground_and_pairs, forget_walls, in_plane
+from mesophyll.representations.pairwise import Pairwise
 
 __all__ = ["Patches"]
 
@@ -39,19 +38,15 @@ Decoder = Literal["linkage", "multicut", "lifted"]
 
 
 @dataclass(frozen=True)
-class Patches(Representation):
+class Patches(Pairwise):
     """Foreground, and which of the voxels at some points around are of the voxel's cell (after PatchPerPix).
 
     Parameters
     ----------
-    spacing_um
-        The edge length of the model's voxels, by which lengths in µm become voxels; a training sets it to that of its plan.
     step_um
         The distance between points of the lattice, along each axis.
     steps
         Points lie at most so many of these distances from the voxel.
-    overlap
-        Weight of the overlap (Dice), of points that are of the cell and of points that are not, beside the cross-entropy.
     threshold
         Foreground above this is inside a cell.
     rounds
@@ -65,10 +60,8 @@ class Patches(Representation):
         Smaller cells are dropped.
     """
 
-    spacing_um: float = SPACING_UM
     step_um: float = 1.95
     steps: int = 2
-    overlap: float = 1.0
     threshold: float = tunable(0.5, among=SHARES)
     rounds: int = tunable(2, among=(1, 2, 3))
     decoder: Decoder = tunable("lifted", among=get_args(Decoder))
@@ -101,48 +94,12 @@ class Patches(Representation):
         """The way to the farthest point."""
         return self.steps * self._stride
 
-    def at(self, spacing_um: float) -> Patches:
-        """Return the same lengths in other voxels."""
-        return replace(self, spacing_um=spacing_um)
-
-    def channels(self, ndim: int) -> int:
-        """Foreground and one for each point."""
-        return 1 + len(self.offsets(ndim))
-
-    @property
-    def ceiling(self) -> float:
-        """Measured by law 1."""
-        return 1.0
-
-    def encode(self, labels_S: Labels) -> NDArray[np.float32]:
-        """Return foreground and patches (0 or 1), shape (1 + points, *S).
-
-        A point out of the array is 0; one at an unknown voxel is NaN, as is all of an unknown voxel.
-        """
-        return foreground_and_pairs(labels_S, self.offsets(labels_S.ndim))
-
-    def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
-        """Return the loss of the foreground plus the mean of those of the points, see `foreground_and_pairs_loss`."""
-        return foreground_and_pairs_loss(output_BCS, target_BCS, known_BS, self.overlap)
-
-    def activate(self, output_BCS: torch.Tensor) -> torch.Tensor:
-        """Sigmoid."""
-        return torch.sigmoid(output_BCS)
-
-    def forget(self, target_CS: NDArray[np.float32], sections_S: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Forget that two cells are two, but for neighbours: above or below the section they may be one."""
-        return forget_walls(target_CS, self.offsets(sections_S.ndim), sections_S)
-
     def mirror(self, output_CS: NDArray[np.float32], axes: tuple[int, ...]) -> NDArray[np.float32]:
         """Flip all channels; each point becomes its mirror image."""
         flipped = np.flip(output_CS, tuple(1 + axis for axis in axes))
         points = [(0,) * (output_CS.ndim - 1), *self.offsets(output_CS.ndim - 1)]
         seen = [tuple(-step if axis in axes else step for axis, step in enumerate(point)) for point in points]
         return flipped[[points.index(point) for point in seen]]
-
-    def in_volume(self, across: int) -> tuple[int, ...]:
-        """Foreground, and the points within the section's own plane."""
-        return in_plane(self.offsets(2), self.offsets(3), across)
 
     @threads_kept()
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:

@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from mesophyll import __version__
 from mesophyll.confidence import Confidence, calibrated
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
@@ -19,7 +17,7 @@ from mesophyll.io import Example, replacing
 from mesophyll.model import Model, choose, rounded, save
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation
-from mesophyll.tuning.looking import Sight, sights
+from mesophyll.tuning.looking import Sight, sights, weighed
 from mesophyll.tuning.searching import Remembered, Step, search
 
 __all__ = ["Step", "Tuning", "tune"]
@@ -191,7 +189,7 @@ def _sure(
     model: Model, seen: Sequence[Sight], plan: SegmentationPlan, scratch: Path
 ) -> tuple[Confidence | None, Reliability | None]:
     """Calibrate how sure a model's cells are; nothing where all are right, or none."""
-    figures, right = map(np.concatenate, zip(*[sight.evidence(model, plan, scratch) for sight in seen], strict=True))
+    figures, right = weighed(model, seen, plan, scratch)
     if right.all() or not right.any():
         return None, None
     sure = calibrated(figures, right)

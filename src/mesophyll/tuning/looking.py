@@ -23,7 +23,7 @@ from mesophyll.model import Model
 from mesophyll.progress import Progress, named
 from mesophyll.volume import LazyArray
 
-__all__ = ["Sight", "sights"]
+__all__ = ["Sight", "sights", "weighed"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,14 @@ def sights(
             outputs = look(model, image, scratch=place, plan=plan, progress=named(progress, shown.name))
             found.append(Sight(shown, outputs, () if flat else tuple(where)))
     return found
+
+
+def weighed(
+    model: Model, seen: Sequence[Sight], plan: SegmentationPlan, scratch: Path
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the evidence of all cells found in what was seen, and which of them are right."""
+    figures, right = zip(*[sight.evidence(model, plan, scratch) for sight in seen], strict=True)
+    return np.concatenate(figures), np.concatenate(right)
 
 
 def _check_judgeable(labels: LazyArray, name: str) -> None:
