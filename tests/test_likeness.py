@@ -230,12 +230,14 @@ def test_what_is_known_leaves_the_odd_patch_out():
     found = Familiar.of(met, 32, 1.25)
     assert found.ranges == {name: pytest.approx((0.05, 0.95)) for name in MARKS}
     assert (found.side, found.coarsest) == (32, 1.25)
-    assert Familiar.of([dict.fromkeys(MARKS, np.nan)], 32).ranges == {}
+    assert Familiar.of(met[:19], 32).ranges == Familiar.of([*met[:19], met[-1]], 32).ranges == {}  # too few to know
+    assert Familiar.of(met[:20], 32).ranges.keys() == MARKS.keys()
 
 
 def test_what_was_known_before_a_model_was_taught_on_stays_known():
     before, on = Familiar(64, {"noise": (0.1, 0.3)}, 2.0), Familiar(32, {"noise": (0.2, 0.4), "polarity": (0, 1)})
     assert on.joined(before) == Familiar(32, {"noise": (0.1, 0.4), "polarity": (0, 1)}, 2.0)
+    assert Familiar(32, {}).joined(before) == Familiar(32, {"noise": (0.1, 0.3)}, 2.0)
 
 
 # -------------------------------------------------------------------------------------------------- the models that ship

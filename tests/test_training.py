@@ -255,7 +255,7 @@ def test_a_training_that_has_ended_can_be_resumed_and_is_the_same(trained, tmp_p
 
 
 def test_a_model_knows_what_it_learnt_from_and_is_told_of_anything_else(tmp_path):
-    plan, examples = replace(PLAN, patch=32, epochs=2, steps=8), [example(seed, side=96) for seed in range(2)]
+    plan, examples = replace(PLAN, patch=32, epochs=2, steps=12), [example(seed, side=96) for seed in range(2)]
     model = train(examples, tmp_path / "model", plan, device="cpu")
     assert load(tmp_path / "model").familiar == model.familiar
     assert model.familiar.side == 32
@@ -268,21 +268,22 @@ def test_a_model_knows_what_it_learnt_from_and_is_told_of_anything_else(tmp_path
 
 
 def test_what_is_familiar_is_the_same_after_a_training_was_cut_off(tmp_path):
-    plan, examples = replace(PLAN, patch=32, epochs=2), [example(seed, side=96) for seed in range(2)]
+    plan, examples = replace(PLAN, patch=32, epochs=2, steps=12), [example(seed, side=96) for seed in range(2)]
     whole = train(examples, tmp_path / "whole", plan, device="cpu")
 
     def cut_off(_, done, __):
-        if done == 4:
+        if done == 16:
             raise KeyboardInterrupt
 
     with pytest.raises(FileError):
         train(examples, tmp_path / "cut", plan, device="cpu", progress=cut_off)
     resumed = train(examples, tmp_path / "cut", plan, resume=True, device="cpu")
     assert resumed.familiar == whole.familiar
+    assert whole.familiar.ranges.keys() == MARKS.keys()
 
 
 def test_a_model_taught_on_keeps_what_was_familiar_and_learns_how_coarse_scans_are(tmp_path):
-    plan, examples = replace(PLAN, patch=32, epochs=1), [example(seed, side=96) for seed in range(2)]
+    plan, examples = replace(PLAN, patch=32, epochs=1, steps=24), [example(seed, side=96) for seed in range(2)]
     before = train(examples, tmp_path / "before", plan, device="cpu").familiar
     coarse = [
         replace(one, scans=(replace(one.scans[0], spacing_um=step),), labels=replace(one.labels, spacing_um=step))

@@ -26,6 +26,9 @@ COARSER = 1.6
 QUANTILES = (0.05, 0.95)
 """Between these lies what was met. A scan is the median of many pieces, and varies less than patches do."""
 
+FEWEST = 20
+"""Of fewer patches nobody knows how much they vary, and no scan is called unlike them."""
+
 SLACK = 0.1
 """By this share of its width a range is exceeded without a word."""
 
@@ -103,17 +106,19 @@ class Familiar:
     def of(cls, met: Sequence[Mapping[str, float]], side: int, coarsest: float = 1.0) -> Familiar:
         """Sum up the marks of patches."""
         told = {name: [marks[name] for marks in met if np.isfinite(marks[name])] for name in MARKS}
-        ranges = {name: np.quantile(values, QUANTILES).round(3).tolist() for name, values in told.items() if values}
+        ranges = {
+            name: np.quantile(values, QUANTILES).round(3).tolist()
+            for name, values in told.items()
+            if len(values) >= FEWEST
+        }
         return cls(side, {name: (low, high) for name, (low, high) in ranges.items()}, round(coarsest, 3))
 
-    def joined(self, other: Familiar | None) -> Familiar:
-        """Return what two models have met, the second of which was taught on from the first."""
-        if other is None:
-            return self
-        ranges = {
-            name: (min(low, other.ranges.get(name, (low, high))[0]), max(high, other.ranges.get(name, (low, high))[1]))
-            for name, (low, high) in self.ranges.items()
-        }
+    def joined(self, other: Familiar) -> Familiar:
+        """Return what was met now and, by the model that was taught on, before."""
+        ranges = {}
+        for name in other.ranges | self.ranges:
+            lows, highs = zip(*(one.ranges[name] for one in (self, other) if name in one.ranges), strict=True)
+            ranges[name] = (min(lows), max(highs))
         return Familiar(self.side, ranges, max(self.coarsest, other.coarsest))
 
 
