@@ -18,7 +18,8 @@ from mesophyll.cli import app
 from mesophyll.device import Device
 from mesophyll.inference import SegmentationPlan
 from mesophyll.io import FORMATS
-from mesophyll.model import shipped
+from mesophyll.likeness import MARKS
+from mesophyll.model import find, shipped
 from mesophyll.representations import REPRESENTATIONS, Representation
 from mesophyll.representations.methods import METHODS
 from mesophyll.settings import to_dict
@@ -172,6 +173,20 @@ def walls() -> str:
     )
 
 
+def marks() -> str:
+    """Tell what of a scan is compared, and with what range of each model."""
+    models = {name: find(name).familiar for name in shipped()}
+    rows = [
+        (f"`{name}`", mark.told, *(_between(familiar.ranges[name]) for familiar in models.values() if familiar))
+        for name, mark in MARKS.items()
+    ]
+    return _table(["mark", "", *models], rows)
+
+
+def _between(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+
+
 def cards() -> str:
     """Tell the cards of the shipped models, as sections of a page."""
     pages = [folder / "README.md" for folder in shipped().values()]
@@ -244,6 +259,7 @@ TOLD: dict[str, Callable[[], str]] = {
     "decoding": decoding,
     "kinds": kinds,
     "walls": walls,
+    "marks": marks,
     "cards": cards,
     "segmentation plan": plan_of(SegmentationPlan),
     "training plan": plan_of(TrainingPlan),

@@ -10,6 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from rich.console import Console
 from typer.main import get_command
 
 import mesophyll
@@ -25,9 +29,9 @@ from mesophyll import io, tissues
 from mesophyll.cli import app
 from mesophyll.cli.numbers import gather
 from mesophyll.cli.options import DeviceOption
-from mesophyll.cli.screen import say
+from mesophyll.cli.screen import bars, heeding, say
 from mesophyll.cli.verb import verb
-from mesophyll.errors import SettingsError
+from mesophyll.errors import SettingsError, UnfamiliarScanWarning
 
 VERBS = [
     "demo",
@@ -244,6 +248,50 @@ def test_segment_writes_scan_labels_and_provenance(leaf: Path, untrained: dict[i
     assert found.notes["cells"] == cells
     assert told.startswith(f"{cells} cells in ")
     assert names_in(tmp_path) == {"out.zarr"}
+
+
+@pytest.fixture
+def wary(untrained: dict[int, Path], tmp_path: Path) -> Path:
+    """A model that knows no noise at all."""
+    from mesophyll.likeness import Familiar
+    from mesophyll.model import load, save
+
+    save(replace(load(untrained[3]), name="wary", familiar=Familiar(32, {"noise": (0.0, 1e-3)})), tmp_path / "wary")
+    return tmp_path / "wary"
+
+
+def test_a_scan_unlike_what_the_model_knows_is_told_in_a_line_and_in_the_provenance(leaf, wary, tmp_path) -> None:
+    for quietly in ((), ("--quiet",)):
+        out = tmp_path / f"out{len(quietly)}.zarr"
+        told = run("segment", leaf / "gridrec.tif", "-o", out, "--model", wary, "--device", "cpu", *quietly)
+        assert told.exit_code == 0, told.stderr
+        said = [line for line in told.stderr.splitlines() if line.startswith("Warning: ")]
+        warning = io.read_result(out).notes["warning"]
+        assert "gridrec.tif is unlike what wary learnt from: noise: 0." in warning
+        assert "(known: 0.00 to 0.00); average it, pass its Paganin" in warning
+        assert said == ([] if quietly else [f"Warning: {warning}"])
+
+
+def test_other_verbs_tell_it_too_and_a_scan_that_is_known_is_not_spoken_of(leaf, wary, untrained, tmp_path) -> None:
+    told = run("tune", wary, leaf, "-o", tmp_path / "tuned", "--device", "cpu")
+    assert told.stderr.count("Warning: gridrec.tif is unlike") == 1, told.stderr
+    told = run("segment", leaf / "gridrec.tif", "-o", tmp_path / "out.zarr", "--model", untrained[3], "--device", "cpu")
+    assert "Warning" not in told.stderr
+    assert "warning" not in io.read_result(tmp_path / "out.zarr").notes
+
+
+def test_a_warning_stands_above_the_bars_and_those_of_other_libraries_are_left_as_they_are(monkeypatch) -> None:
+    screen = StringIO()
+    monkeypatch.setattr("mesophyll.cli.screen.Console", lambda **_: Console(file=screen, force_terminal=True, width=60))
+    with pytest.warns(FutureWarning, match="theirs"), bars() as progress, heeding() as heard:
+        progress("looking", 1, 3)
+        warnings.warn("ours", UnfamiliarScanWarning, stacklevel=1)
+        warnings.warn("theirs", FutureWarning, stacklevel=1)
+        progress("looking", 3, 3)
+    assert heard == ["ours"]
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    (line,) = [line for line in re.split(r"[\r\n]+", drawn) if "ours" in line]
+    assert line.strip() == "Warning: ours"  # a line of its own
 
 
 def test_segment_takes_an_image_a_plan_and_a_voxel_size(untrained: dict[int, Path], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import torch
 
 from complaint import complaint
 from mesophyll.errors import FileError, ModelError, VolumeError
+from mesophyll.likeness import Familiar
 from mesophyll.model import ABOUT, WEIGHTS, Image, Intensity, Model, find, load, make_folder, save, shipped
 from mesophyll.network import Network
 from mesophyll.representations import Flows
@@ -26,7 +27,8 @@ def made(ndim=2, **changes):
     torch.manual_seed(0)
     module = Network(ndim, 1, 1 + ndim, levels=2).build().eval()
     card = {"version": "0.1.0", "data": ["leaf-1"], "loss": 0.25}
-    return replace(Model("test", module, Flows(halo=8), 0.65, Intensity(2, 98), card), **changes)
+    familiar = Familiar(32, {"noise": (0.1, 0.25), "polarity": (-0.5, 1)}, 1.5)
+    return replace(Model("test", module, Flows(halo=8), 0.65, Intensity(2, 98), card, familiar=familiar), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_a_model_read_again_is_the_same_up_to_half_precision(ndim, tmp_path):
     model = made(ndim)
     save(model, tmp_path / "test")
     again = load(tmp_path / "test")
-    for field in ("name", "representation", "spacing_um", "intensity", "card", "network"):
+    for field in ("name", "representation", "spacing_um", "intensity", "card", "network", "familiar"):
         assert getattr(again, field) == getattr(model, field)
     image = torch.randn(1, 1, *[16] * ndim)
     with torch.inference_mode():
@@ -140,6 +142,8 @@ def test_a_model_json_that_is_none_is_refused(content, folder):
         ("representation", {"name": "flows", "power": 9}, "unknown key 'power'"),
         ("representation", 5, "TypeError"),
         ("intensity", {"low": 99, "high": 1}, "percentiles"),
+        ("familiar", 5, "familiar = 5; settings are a table"),
+        ("familiar", {"side": 32, "ranges": {"noise": "much"}}, "ranges.noise = 'much'"),
         ("spacing_um", 0, "voxel size 0 µm"),
         ("spacing_um", float("nan"), "voxel size nan µm"),
         ("spacing_um", None, "TypeError"),
@@ -150,6 +154,11 @@ def test_a_model_json_that_is_none_is_refused(content, folder):
 def test_a_model_json_that_says_what_cannot_be_is_refused(key, value, words, folder):
     rewrite(folder, lambda about: about.update({key: value}))
     complaint(ModelError, lambda: load(folder), f"{folder} cannot be read", words)
+
+
+def test_a_model_older_than_this_knowledge_does_not_say_what_is_familiar(folder):
+    rewrite(folder, lambda about: about.pop("familiar"))
+    assert load(folder).familiar is None
 
 
 @pytest.mark.parametrize(

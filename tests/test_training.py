@@ -19,6 +19,7 @@ from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.io import Example
 from mesophyll.lesson import Bench, Lesson, PatchStream
+from mesophyll.likeness import MARKS
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import CellposeNetwork, Network
 from mesophyll.patches import Augmentation, Source
@@ -251,6 +252,63 @@ def test_a_training_that_has_ended_can_be_resumed_and_is_the_same(trained, tmp_p
     folder = shutil.copytree(trained[1], tmp_path / "tiny")
     again = train([example(0), example(1)], folder, PLAN, resume=True, device="cpu")
     assert equal(weights(again), weights(trained[0]))
+
+
+def test_a_model_knows_what_it_learnt_from_and_is_told_of_anything_else(tmp_path):
+    plan, examples = replace(PLAN, patch=32, epochs=2, steps=12), [example(seed, side=96) for seed in range(2)]
+    model = train(examples, tmp_path / "model", plan, device="cpu")
+    assert load(tmp_path / "model").familiar == model.familiar
+    assert model.familiar.side == 32
+    assert model.familiar.coarsest == 1
+    assert model.familiar.ranges.keys() == MARKS.keys()
+    scan = example(2, side=96).scans[0]
+    assert model.doubts(model.prepare(scan)) == ""
+    noise = replace(scan, data=np.random.default_rng(0).normal(100, 20, scan.shape).astype(np.float32))
+    assert "unlike what model learnt from: " in model.doubts(model.prepare(noise))
+
+
+def test_what_is_familiar_is_the_same_after_a_training_was_cut_off(tmp_path):
+    plan, examples = replace(PLAN, patch=32, epochs=2, steps=12), [example(seed, side=96) for seed in range(2)]
+    whole = train(examples, tmp_path / "whole", plan, device="cpu")
+
+    def cut_off(_, done, __):
+        if done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(FileError):
+        train(examples, tmp_path / "cut", plan, device="cpu", progress=cut_off)
+    resumed = train(examples, tmp_path / "cut", plan, resume=True, device="cpu")
+    assert resumed.familiar == whole.familiar
+    assert whole.familiar.ranges.keys() == MARKS.keys()
+
+
+def test_a_model_taught_on_keeps_what_was_familiar_and_learns_how_coarse_scans_are(tmp_path):
+    plan, examples = replace(PLAN, patch=32, epochs=1, steps=24), [example(seed, side=96) for seed in range(2)]
+    before = train(examples, tmp_path / "before", plan, device="cpu").familiar
+    coarse = [
+        replace(one, scans=(replace(one.scans[0], spacing_um=step),), labels=replace(one.labels, spacing_um=step))
+        for step, one in zip([(4.0, 1.0)] * 2, examples, strict=True)
+    ]
+    after = train(coarse, tmp_path / "on", replace(plan, start=str(tmp_path / "before")), device="cpu").familiar
+    assert after.coarsest == 2
+    assert all(
+        after.ranges[name][0] <= low and high <= after.ranges[name][1] for name, (low, high) in before.ranges.items()
+    )
+    assert after.ranges != before.ranges
+
+
+def test_patches_whose_marks_are_kept_are_spread_over_a_training_and_over_the_places_of_a_batch(monkeypatch):
+    monkeypatch.setattr("mesophyll.lesson._MET", 5)
+    met = []
+    monkeypatch.setattr(
+        "mesophyll.lesson.measure", lambda grey: met.append(int(grey[0, 0])) or dict.fromkeys(MARKS, 0.0)
+    )
+    made = lesson(epochs=1, steps=8, accumulate=2, batch=3)
+    for place in range(16):
+        batch = 100 * place + torch.arange(3.0).reshape(3, 1, 1, 1).expand(3, 1, 8, 8)
+        made._remember(batch, place)
+    assert met == [0, 401, 802, 1200]
+    assert made.met.isfinite().all(dim=1).tolist() == [True] * 4 + [False]
 
 
 @pytest.mark.slow

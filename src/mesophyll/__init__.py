@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mesophyll.errors import MesophyllError
+from mesophyll.errors import MesophyllError, UnfamiliarScanWarning
 
 if TYPE_CHECKING:
     from mesophyll.evaluation import match as evaluate
@@ -46,6 +46,7 @@ __all__ = [
     "find_model",
     "write_report",
     "MesophyllError",
+    "UnfamiliarScanWarning",
     "__version__",
 ]
 

@@ -11,6 +11,8 @@
     └── MissingLibraryError   an optional library that is not installed
 
 Every error says three things, in this order: the value met, the rule it breaks, the remedy.
+
+What may be wrong all the same, and stops nothing, is an `UnfamiliarScanWarning`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = [
     "MissingLibraryError",
     "ModelError",
     "SettingsError",
+    "UnfamiliarScanWarning",
     "VolumeError",
 ]
 
@@ -69,3 +72,7 @@ class ModelError(MesophyllError):
 
 class MissingLibraryError(MesophyllError):
     """An optional library is not installed."""
+
+
+class UnfamiliarScanWarning(UserWarning):
+    """A scan does not look like what the model learnt from: what is found in it may be wrong."""

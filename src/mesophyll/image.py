@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,8 @@ class Image:
         How it reads them.
     second
         Another reconstruction of the same scan, where the model reads two.
+    enlarged
+        The side of a cube (or square) as large as a voxel of the scan's own, as a multiple of the model's.
     """
 
     volume: Volume
@@ -83,12 +86,14 @@ class Image:
     tissue: LazyArray | None = None
     tissue_input: TissueInput = "none"
     second: Image | None = None
+    enlarged: float = 1.0
 
     @classmethod
     def of(cls, volume: Volume, spacing_um: float, intensity: Intensity) -> Image:
         """Look at a scan at cubic voxels of ``spacing_um``."""
         seen = resample(volume, (spacing_um,) * volume.ndim)
-        return cls(seen, *intensity.measure(volume), intensity.clip)
+        enlarged = geometric_mean(volume.known_spacing_um) / spacing_um
+        return cls(seen, *intensity.measure(volume), intensity.clip, enlarged=enlarged)
 
     def with_second(self, second: Volume, intensity: Intensity) -> Image:
         """Return the image with another reconstruction of the same scan as a second channel, brought to a range of its own."""

@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
 from mesophyll.holding import Before
+from mesophyll.likeness import MARKS, Familiar, measure
 from mesophyll.network import Built
 from mesophyll.patches import Augmentation
 from mesophyll.plan import TrainingPlan
@@ -44,6 +45,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 _VALIDATION_SEED = 1_000_003  # its patches share no generator with those that are learnt
 _WARM_UP = 0.05  # of all steps
 _LOOK_AHEAD = 3  # batches that are made while a step runs
+_MET = 512  # patches, spread over a training, whose marks are kept
 _LAG = 16  # patches that are shown for the first time before one is shown again
 
 
@@ -130,6 +132,9 @@ class PatchStream(IterableDataset[Batch]):
 class Lesson(lightning.LightningModule):
     """A network, what it shall learn, and from what; perhaps with what it was ``before`` it is taught on."""
 
+    met: torch.Tensor
+    """The marks of patches that were learnt from, a row each; NaN where there were not so many."""
+
     def __init__(
         self,
         network: Built,
@@ -144,6 +149,7 @@ class Lesson(lightning.LightningModule):
         layout = torch.channels_last_3d if plan.ndim == 3 else torch.channels_last
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
         self.representation, self.plan, self.before = representation, plan, before
+        self.register_buffer("met", torch.full((_MET, len(MARKS)), torch.nan))  # a buffer: checkpoints hold it
         self.learn = Bench(learn, self._preparation(plan.augmentation), plan.seed, plan.workers)
         self.judge = Bench(judge, self._preparation(None), _VALIDATION_SEED, plan.workers)
 
@@ -175,9 +181,24 @@ class Lesson(lightning.LightningModule):
         batches = -(-self.plan.validation_patches // self.plan.batch)
         return DataLoader(PatchStream(self.judge, self.plan.batch, 0, batches, keep=True), batch_size=None)
 
-    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
+    def training_step(self, batch: Batch, place: int) -> torch.Tensor:
         """Return the loss of one batch."""
+        self._remember(batch[0], place)
         return self._loss(batch, "training_loss")
+
+    def _remember(self, image_BCS: torch.Tensor, place: int) -> None:
+        """Keep the marks of one patch of a batch, now and then."""
+        batches = self.plan.steps * self.plan.accumulate
+        number = self.current_epoch * batches + place
+        row, rest = divmod(number, -(-self.plan.epochs * batches // _MET))
+        if not rest:
+            one = image_BCS[number % len(image_BCS), 0]  # not always the same place, which may show always the same bed
+            self.met[row] = torch.tensor(list(measure(one.float().cpu().numpy()).values()))
+
+    def familiar(self, coarsest: float) -> Familiar:
+        """Return what has been met so far."""
+        met = [dict(zip(MARKS, marks, strict=True)) for marks in self.met.tolist()]
+        return Familiar.of(met, self.plan.patch, coarsest)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Log the loss of one batch."""

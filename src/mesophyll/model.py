@@ -22,6 +22,7 @@ from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError,
 from mesophyll.image import Image, Intensity
 from mesophyll.io import Example, replacing
 from mesophyll.labels import Subject
+from mesophyll.likeness import Familiar, unlike
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import from_dict, to_dict
@@ -88,6 +89,8 @@ class Model:
         How many reconstructions of a scan it reads, 1 or 2, each as a channel.
     confidence
         How sure its cells are, in scans of as many axes as the network has; None where that was never calibrated.
+    familiar
+        What the patches looked like that it learnt from; None where nobody knows, as of weights from elsewhere.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Model:
     tissue: TissueInput = "none"
     scans: Literal[1, 2] = 1
     confidence: Confidence | None = None
+    familiar: Familiar | None = None
 
     @property
     def network(self) -> Architecture:
@@ -129,6 +133,11 @@ class Model:
             )
         image = image if second is None else image.with_second(check_aligned(volume, second), self.intensity)
         return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
+
+    def doubts(self, image: Image) -> str:
+        """Say in what a prepared scan is unlike all that the model learnt from; nothing if it is not, or if nobody knows."""
+        found = [] if self.familiar is None else unlike(image, self.familiar, self.network.ndim)
+        return f"{image.volume.name} is unlike what {self.name} learnt from: {'. '.join(found)}." if found else ""
 
     def beside(self, example: Example) -> dict[str, Volume | None]:
         """Return what `prepare` takes of an example beside its first scan, in so far as the model reads it."""
@@ -196,6 +205,7 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
         "tissue": model.tissue,
         "scans": model.scans,
         "confidence": None if model.confidence is None else to_dict(model.confidence),
+        "familiar": None if model.familiar is None else to_dict(model.familiar),
         "weights_sha256": _checksum(Path(folder) / WEIGHTS),
         "card": dict(model.card),
     }
@@ -248,6 +258,7 @@ def load(folder: Path) -> Model:
             raise ValueError(f"{network.inputs} inputs do not fit scans = {scans} and tissue = {tissue!r}")
         intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
         sure = about.get("confidence")  # nor do those speak that are older than it, or were never calibrated
+        familiar = about.get("familiar")  # those older than this knowledge have none
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
         module = network.build()
@@ -263,6 +274,7 @@ def load(folder: Path) -> Model:
             tissue,
             scans,
             None if sure is None else from_dict(Confidence, sure, f"{ABOUT}, confidence"),
+            None if familiar is None else from_dict(Familiar, familiar, f"{ABOUT}, familiar"),
         )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None

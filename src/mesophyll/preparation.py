@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.patches import Augmentation, Source, move, regrey, sample
+from mesophyll.patches import Augmentation, Patch, Source, move, regrey, sample
 from mesophyll.representations import Representation
 
 __all__ = ["Preparation", "Prepared"]
@@ -51,9 +51,7 @@ class Preparation:
 
     def prepare(self, source: Source, rng: np.random.Generator) -> Prepared:
         """Cut a patch with a margin, turn it, encode it, and take the margin off."""
-        patch = sample(source, self._sides(source, rng), self.representation.halo, rng)
-        if self.augmentation is not None:
-            patch = move(patch, self.augmentation, rng)
+        patch = self.cut(source, rng)
         target = self.representation.encode(patch.labels_S)
         if patch.sections_S.any():
             target = self.representation.forget(target, patch.sections_S)
@@ -64,6 +62,11 @@ class Preparation:
             patch.labels_S[patch.core] >= 0,
             patch.scans,
         )
+
+    def cut(self, source: Source, rng: np.random.Generator) -> Patch:
+        """Cut a patch with a margin, and turn it."""
+        patch = sample(source, self._sides(source, rng), self.representation.halo, rng)
+        return patch if self.augmentation is None else move(patch, self.augmentation, rng)
 
     def show(self, prepared: Prepared, rng: np.random.Generator) -> Prepared:
         """Return a prepared patch as it is learnt from this time; the one passed is not changed."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from mesophyll.device import Device, pick
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.holding import Before, says_the_same
 from mesophyll.lesson import Lesson, fit
+from mesophyll.likeness import Familiar
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
 from mesophyll.nursery import Nurseries, Nursery, specimens
@@ -98,9 +100,17 @@ def train(
         card,
         tissue=plan.tissue,
         scans=plan.scans,
+        familiar=_met(lesson, examples, known),
     )
     save(model, folder)
     return model
+
+
+def _met(lesson: Lesson, examples: Sequence[Example], known: Model | None) -> Familiar:
+    """Return what was met in a lesson, and by the model that was taught on."""
+    lengths = [geometric_mean(scan.known_spacing_um) for one in examples for scan in one.scans]
+    met = lesson.familiar(max([1.0, *(length / lesson.plan.spacing_um for length in lengths)]))
+    return met if known is None or known.familiar is None else met.joined(known.familiar)
 
 
 def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:

@@ -11,7 +11,7 @@ import typer
 from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile, SecondScan
 from mesophyll.cli.outputs import check_output, scratch_beside
-from mesophyll.cli.screen import bars, busy, say, show
+from mesophyll.cli.screen import bars, busy, heeding, say, show
 from mesophyll.cli.segmenting import plan_of, provenance
 from mesophyll.cli.verb import verb
 from mesophyll.tissues import TISSUES
@@ -64,11 +64,12 @@ def tissue(  # noqa: PLR0913, PLR0917 - the options of a verb
     other = None if second is None else io.read(second, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
-        with bars() as progress:
+        with bars() as progress, heeding() as heard:
             codes = map_tissue_volume(volume, chosen, second=other, scratch=scratch, plan=how, progress=progress)
         shares, seconds = _shares(codes.data), time.monotonic() - start
+        notes = provenance(volume, chosen, how, heard) | {"seconds": round(seconds, 1)}
         with busy("writing"):
-            io.write(out, codes, kind="tissue", notes=provenance(volume, chosen, how) | {"seconds": round(seconds, 1)})
+            io.write(out, codes, kind="tissue", notes=notes)
         del codes  # its files lie in the scratch folder
     show([shares])
     say(f"the tissue map took {seconds:.0f} s and is written to {out}")

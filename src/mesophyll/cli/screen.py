@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,11 +17,15 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from mesophyll.errors import UnfamiliarScanWarning
 from mesophyll.progress import Progress, silent
 
-__all__ = ["bars", "busy", "complain", "quietly", "say", "show"]
+__all__ = ["bars", "busy", "complain", "heeding", "quietly", "say", "show"]
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+_drawing: ContextVar[Console | None] = ContextVar("drawing", default=None)
+"""What bars are drawn on now: a line goes above them only if it is printed there."""
 
 _WIDE = 160
 """Columns of a table that goes into a file or a pipe: nothing is cut off there."""
@@ -48,6 +53,27 @@ def complain(message: str, hint: str = "") -> None:
     console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
     if hint:
         console.print(Text(hint), soft_wrap=True)
+
+
+@contextmanager
+def heeding() -> Iterator[list[str]]:
+    """Yield a list that fills with the package's warnings; each is shown on standard error at once, unless --quiet."""
+    heard: list[str] = []
+    usual = warnings.showwarning
+
+    def heed(message: Warning | str, category: type[Warning], *where: Any, **how: Any) -> None:
+        if not issubclass(category, UnfamiliarScanWarning):
+            usual(message, category, *where, **how)
+            return
+        heard.append(str(message))
+        if not _quiet.get():
+            console = _drawing.get() or Console(stderr=True)
+            console.print(Text.assemble(("Warning: ", "bold yellow"), str(message)), soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnfamiliarScanWarning)
+        warnings.showwarning = heed
+        yield heard
 
 
 def show(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -78,8 +104,12 @@ def bars() -> Iterator[Progress]:
     elif not console.is_terminal:
         yield _lines(console)
     else:
-        with _drawn(console) as drawn:
-            yield _on(drawn)
+        token = _drawing.set(console)
+        try:
+            with _drawn(console) as drawn:
+                yield _on(drawn)
+        finally:
+            _drawing.reset(token)
 
 
 @contextmanager

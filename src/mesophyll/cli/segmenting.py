@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from mesophyll import __version__
 from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile, SecondScan
 from mesophyll.cli.outputs import check_output, scratch_beside
-from mesophyll.cli.screen import bars, busy, say
+from mesophyll.cli.screen import bars, busy, heeding, say
 from mesophyll.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     given = {name: io.read(file, spacing_um=volume.spacing_um) for name, file in beside.items() if file is not None}
     start = time.monotonic()
     with scratch_beside(out) as scratch:
-        with bars() as progress:
+        with bars() as progress, heeding() as heard:
             found = segment_volume(volume, chosen, **given, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(found.labels.data), time.monotonic() - start
-        notes = provenance(volume, chosen, how) | {"seconds": round(seconds, 1), "cells": cells}
+        notes = provenance(volume, chosen, how, heard) | {"seconds": round(seconds, 1), "cells": cells}
         with busy("writing"):
             _write(out, volume, found, notes)
         sure = found.confidence
@@ -117,8 +118,8 @@ def _count(labels: LazyArray) -> int:
     return int((numbers > 0).sum())
 
 
-def provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str, Any]:
-    """Return how a result was made."""
+def provenance(volume: Volume, model: Model, plan: SegmentationPlan, heard: Sequence[str]) -> dict[str, Any]:
+    """Return how a result was made, and the warnings that were heard meanwhile."""
     from mesophyll.device import pick
     from mesophyll.settings import to_dict
 
@@ -132,6 +133,7 @@ def provenance(volume: Volume, model: Model, plan: SegmentationPlan) -> dict[str
         "model": {"name": model.name, "weights_sha256": model.checksum},
         "plan": to_dict(plan),
         "device": str(pick(plan.device)),
+        **({"warning": " ".join(heard)} if heard else {}),
     }
 
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from mesophyll.cli.numbers import gather
-from mesophyll.cli.screen import complain, quietly
+from mesophyll.cli.screen import complain, heeding, quietly
 from mesophyll.errors import MesophyllError
 
 __all__ = ["verb", "verbs"]
@@ -73,7 +73,7 @@ def _guarded(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*, quiet: bool, debug: bool, **given: Any) -> None:
         try:
-            with quietly(wanted=quiet):
+            with quietly(wanted=quiet), heeding():
                 function(**given)
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise

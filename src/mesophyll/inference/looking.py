@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from mesophyll.alignment import check_aligned
 from mesophyll.blocks import grid, shape_of
 from mesophyll.device import fast_precision, pick
+from mesophyll.errors import UnfamiliarScanWarning
 from mesophyll.image import Image
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Subject
@@ -64,11 +66,14 @@ def look(
     """Return what the network says of an image, activated: shape (C, *S), in a file of the scratch folder.
 
     `find_cells` reads it, as often as is wanted and with what settings one likes. Where a model of images goes through a
-    volume slice by slice, the channels are those of images.
+    volume slice by slice, the channels are those of images. An `UnfamiliarScanWarning` says where the image looks like nothing
+    that the model learnt from.
     """
     slices = by_slices(model, len(image.shape), plan)
     channels = model.representation.channels(2 if slices else len(image.shape))
     image = stage(image, channels, scratch, progress)
+    if doubts := model.doubts(image):  # asked here and not before: pieces of a staged scan cost nothing to read
+        warnings.warn(doubts, UnfamiliarScanWarning, stacklevel=5)  # the line that called `segment` or `map_tissue`
     outputs = mapped(scratch / "outputs.npy", (channels, *image.shape), np.float16)
     if slices:
         _predict_slices(model, image, outputs, plan=plan, progress=progress)
