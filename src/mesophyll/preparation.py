@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.patches import Augmentation, Source, move, regrey, sample
+from mesophyll.patches import Augmentation, Patch, Source, move, regrey, sample
 from mesophyll.representations import Representation
 
 __all__ = ["Preparation", "Prepared"]
@@ -54,16 +54,21 @@ class Preparation:
         patch = sample(source, self._sides(source, rng), self.representation.halo, rng)
         if self.augmentation is not None:
             patch = move(patch, self.augmentation, rng)
-        target = self.representation.encode(patch.labels_S)
+        target = self._encode(patch)
         if patch.sections_S.any():
             target = self.representation.forget(target, patch.sections_S)
         core = (slice(None), *patch.core)
         return Prepared(
             np.ascontiguousarray(patch.image_CS[core]),
             np.ascontiguousarray(target[core]),
-            patch.labels_S[patch.core] >= 0,
+            patch.known[patch.core],
             patch.scans,
         )
+
+    def _encode(self, patch: Patch) -> NDArray[np.float32]:
+        if patch.tissue_S is None:
+            return self.representation.encode(patch.labels_S)
+        return self.representation.encode_beside(patch.labels_S, patch.tissue_S)
 
     def show(self, prepared: Prepared, rng: np.random.Generator) -> Prepared:
         """Return a prepared patch as it is learnt from this time; the one passed is not changed."""
