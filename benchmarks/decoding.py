@@ -1,7 +1,7 @@
-"""Outputs to cells by every method: seconds for 64³ and 128³ voxels, and how they grow, beside n log n.
+"""Outputs to cells by every method: seconds for 64³ and 128³ voxels, and how they grow, as a multiple of n log n.
 
-``python -m benchmarks.decoding 64 128 256`` takes the sides that are named. The leaf is the same but for its size; outputs are
-those of a network that is not quite sure: perfect targets with Gaussian noise.
+``python -m benchmarks.decoding 64 128 256 cellpose`` takes the sides and the methods that are named. The leaf is the same but
+for its size; outputs are those of a network that is not quite sure: perfect targets with Gaussian noise.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ UNSURE = 0.1
 ROUNDS = 2
 
 
-def measure(sides: Sequence[int] = SIDES) -> Iterator[str]:
-    ideal = [_n_log_n(second) / _n_log_n(first) for first, second in pairwise(sides)]
-    yield "  ".join([f"{'':34}", *(f"{side}³".rjust(8) for side in sides), f"growth; n log n: {_told(ideal)}"])
+def measure(sides: Sequence[int] = SIDES, names: Sequence[str] = tuple(METHODS)) -> Iterator[str]:
+    yield "  ".join([f"{'':34}", *(f"{side}³".rjust(8) for side in sides), "growth / that of n log n"])
     leaves = [make(5, shape=(side,) * 3).labels for side in sides]
-    for name, method in [(each, method) for each in METHODS for method in choices(METHODS[each])]:
+    for name, method in [(each, method) for each in names for method in choices(METHODS[each])]:
         took = [_decoding(method, method.encode(labels)) for labels in leaves]
-        growth = [second / first for first, second in pairwise(took)]
-        yield "  ".join([label(name, method).ljust(34), *(f"{each:6.2f} s" for each in took), _told(growth)])
+        each_step = [spent / (side**3 * math.log(side**3)) for spent, side in zip(took, sides, strict=True)]
+        growth = ", ".join(f"{second / first:.2f}" for first, second in pairwise(each_step))
+        yield "  ".join([label(name, method).ljust(34), *(f"{spent:6.2f} s" for spent in took), growth])
 
 
 def _decoding(method: Representation, target: np.ndarray) -> float:
@@ -41,14 +41,8 @@ def _decoding(method: Representation, target: np.ndarray) -> float:
     return min(seconds(lambda: method.decode(output)) for _ in range(ROUNDS))
 
 
-def _n_log_n(side: int) -> float:
-    return side**3 * math.log(side**3)
-
-
-def _told(growth: Sequence[float]) -> str:
-    return ", ".join(f"{each:.1f}" for each in growth)
-
-
 if __name__ == "__main__":
-    for line in measure([int(side) for side in sys.argv[1:]] or SIDES):
+    named = sys.argv[1:]
+    sides, names = [int(each) for each in named if each.isdigit()], [each for each in named if not each.isdigit()]
+    for line in measure(sides or SIDES, names or tuple(METHODS)):
         print(line, flush=True)

@@ -1,7 +1,8 @@
 """What each representation could reach: from a perfect target, from walls that are not seen, from noise.
 
 ``python -m benchmarks.oracle [name ...]``, by hand, for it takes minutes; names are those of plans, by default all. Every
-method of the registry that learns cells is asked, with each choice of each setting that has choices, the others as they are.
+method of the registry that learns cells is asked, with each choice of each setting that has choices, the others as they are;
+``tissues`` asks affinities beside a true tissue map, and beside one that is wrong in blobs, as of a neighbouring place.
 
 A target is perfect where `encode` of the true labels is read as the network's output. To make a wall invisible, each contact of
 two cells loses one patch of its faces, those nearest to a face drawn at random. A network that does not see a wall says what it
@@ -26,18 +27,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from mesophyll.evaluation import match
 from mesophyll.labels import Labels
-from mesophyll.phantom import make
-from mesophyll.representations import Representation
+from mesophyll.phantom import Phantom, make
+from mesophyll.representations import Affinities, Representation
 from mesophyll.representations.methods import METHODS
 
 SHAPE, SPACING, SEEDS = (112, 128, 112), 0.8, (1, 2)
@@ -55,18 +58,52 @@ AFAR = 0.05
 
 SEEN = -1
 
+ASTRAY = (0.0, 0.05, 0.1, 0.2)
+"""Shares of a tissue map that are wrong."""
+
+BLOB_VOX, ELSEWHERE_VOX = 3.0, 6
+"""How large what is wrong of a tissue map is, and how far away, along each axis, is what it says instead."""
+
+Reader = Callable[[NDArray[np.float32]], Labels]
+"""Outputs to cells."""
+
 
 def measure(names: Sequence[str] = tuple(METHODS)) -> Iterator[str]:
     yield f"AP@0.5 and mean AP over IoU 0.1 to 0.9; means of {len(SEEDS)} leaves; seconds to encode and decode one"
     situations = ["perfect", *(f"{share:.0%} {sight}" for share in SHARES for sight in SIGHTS)]
     yield "  ".join([f"{'':34}", *(f"{told:11}" for told in [*situations, *(f"noise {sd}" for sd in NOISES)]), "s"])
-    leaves = [make(seed, shape=SHAPE, spacing_um=SPACING).labels for seed in SEEDS]
-    walls = [[Unseen.of(labels, share, seed) for share in SHARES] for labels, seed in zip(leaves, SEEDS, strict=True)]
-    for name, method in [(each, method) for each in names for method in choices(METHODS[each])]:
-        rows = [judged(method, *each) for each in zip(leaves, walls, strict=True)]
-        scores, seconds = (np.mean([row[place] for row in rows], axis=0) for place in (0, 1))
-        told = "  ".join(f"{half:.3f} {mean:.3f}" for half, mean in scores)
-        yield f"{label(name, method):34}  {told}  {seconds[0]:.1f} {seconds[1]:.1f}"
+    leaves = [make(seed, shape=SHAPE, spacing_um=SPACING) for seed in SEEDS]
+    walls = [
+        [Unseen.of(leaf.labels, share, seed) for share in SHARES] for leaf, seed in zip(leaves, SEEDS, strict=True)
+    ]
+    for name in names:
+        for told, method, readers in beside_tissues(leaves) if name == "tissues" else alone(name, leaves):
+            rows = [judged(method, *each) for each in zip(readers, leaves, walls, strict=True)]
+            scores, seconds = (np.mean([row[place] for row in rows], axis=0) for place in (0, 1))
+            figures = "  ".join(f"{half:.3f} {mean:.3f}" for half, mean in scores)
+            yield f"{told:34}  {figures}  {seconds[0]:.1f} {seconds[1]:.1f}"
+
+
+def alone(name: str, leaves: Sequence[Phantom]) -> Iterator[tuple[str, Representation, list[Reader]]]:
+    """What a row is called, the method, and how the outputs of each leaf are read."""
+    for method in choices(METHODS[name]):
+        yield label(name, method), method, [method.decode for _ in leaves]
+
+
+def beside_tissues(leaves: Sequence[Phantom]) -> Iterator[tuple[str, Representation, list[Reader]]]:
+    for method in choices(Affinities):
+        if isinstance(method, Affinities) and method.merges:
+            for share in ASTRAY:
+                maps = [astray(leaf.tissue, share) for leaf in leaves]
+                readers = [partial(method.decode_beside, tissue_S=codes) for codes in maps]
+                yield f"{method.decoder}, {share:.0%} of tissues wrong", method, readers
+
+
+def astray(tissue: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """A tissue map of which a share, in blobs, says what is true elsewhere; some of that is true here, too."""
+    field = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=tissue.shape), BLOB_VOX)
+    elsewhere = np.roll(tissue, (ELSEWHERE_VOX,) * tissue.ndim, tuple(range(tissue.ndim)))
+    return np.where(field < np.quantile(field, share), elsewhere, tissue)
 
 
 def choices(kind: type[Representation]) -> Iterator[Representation]:
@@ -95,25 +132,29 @@ def label(name: str, method: Representation) -> str:
     return ", ".join([name, *told])
 
 
-def judged(method: Representation, labels: Labels, walls: list[Unseen]) -> tuple[list[Any], list[float]]:
+def judged(method: Representation, read: Reader, leaf: Phantom, walls: list[Unseen]) -> tuple[list[Any], list[float]]:
+    labels = leaf.labels
     start = time.perf_counter()
     perfect = method.encode(labels)
     encoded = time.perf_counter()
-    scores = [score(method, perfect, labels)]
+    scores = [score(read, perfect, labels)]
     seconds = [encoded - start, time.perf_counter() - encoded]
     for unseen, merged in zip(walls, taken_for_one(method, labels, walls, perfect), strict=True):
         said = (unseen.said(perfect, merged, sight) for sight in SIGHTS.values())
-        scores += [score(method, noisy(output, UNEVEN), labels) for output in said]
-    scores += [score(method, noisy(perfect, deviation), labels) for deviation in NOISES]
+        scores += [score(read, noisy(output, UNEVEN), labels) for output in said]
+    scores += [score(read, noisy(perfect, deviation), labels) for deviation in NOISES]
     return scores, seconds
 
 
 def noisy(output: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    return output + np.random.default_rng(0).normal(0, deviation, output.shape).astype(np.float32)
+    noisy, rng = output.copy(), np.random.default_rng(0)
+    for channel in noisy:  # one by one, lest the noise of many channels of a large volume fill the memory
+        channel += rng.normal(0, deviation, channel.shape).astype(np.float32)
+    return noisy
 
 
-def score(method: Representation, output: NDArray[np.float32], labels: Labels) -> tuple[float, float]:
-    found = match(method.decode(output), labels).to_dict()["AP"]
+def score(read: Reader, output: NDArray[np.float32], labels: Labels) -> tuple[float, float]:
+    found = match(read(output), labels).to_dict()["AP"]
     return found["0.5"], float(np.mean(list(found.values())))
 
 

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from catalogue import crowd
+from catalogue import crowd, touching_pair
 from complaint import complaint
+from laws import found
 from mesophyll.errors import SettingsError
+from mesophyll.labels import UNKNOWN
 from mesophyll.representations import Affinities, Cellpose, Flows, Heads, Tissue, from_table, to_table
+from mesophyll.representations.linking.merging import PARTITIONS
+from mesophyll.tissues import AIRSPACE, PALISADE, SPONGY
 
 BOTH = Heads(parts=(Flows(target="diffusion"), Affinities()))
 
@@ -134,5 +138,68 @@ def test_what_is_wrong_in_a_table_of_heads_is_told(table, words):
     complaint(SettingsError, lambda: from_table({"name": "heads", **table}), *words)
 
 
-def test_tissues_and_cells_are_not_learnt_from_the_same_labels():
-    complaint(SettingsError, lambda: Heads(parts=(Flows(), Tissue())), "a part is tissue", "train another model for it")
+# ------------------------------------------------------------------------------------------------- tissues beside cells
+
+
+BESIDE = Heads(parts=(Affinities(), Tissue()))
+
+
+def with_tissue(ndim):
+    """A touching pair, its tissues, and a noisy output that sees no wall between its cells but knows what tissue each is."""
+    cells = touching_pair(ndim)
+    tissue = np.where(cells == 1, PALISADE, np.where(cells == 2, SPONGY, AIRSPACE)).astype(np.int32)
+    output = BESIDE.encode_beside((cells > 0).astype(np.int32), tissue)
+    noise = np.random.default_rng(0).normal(0, 0.1, output[1:-8].shape)
+    output[1:-8] = np.clip(0.9 * output[1:-8] + noise, 0, 1)
+    return cells, tissue, output
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("decoder", PARTITIONS)
+def test_what_a_part_says_of_tissues_keeps_cells_apart_if_that_is_wanted(decoder, ndim):
+    cells, _, output = with_tissue(ndim)
+    heads = Heads(parts=(Affinities(decoder=decoder), Tissue()), tissue_above=0.5)
+    for read in (output, torch.from_numpy(output)):
+        assert found(heads.decode(read), cells) == 1
+    assert replace(heads, tissue_above=1.0).decode(output).max() == 1
+    assert BESIDE.tissue_above == 1.0
+
+
+def test_only_voxels_that_are_sure_of_their_tissue_have_a_say():
+    _, _, output = with_tissue(3)
+    output[-8:] = 0.7 * output[-8:] + 0.3 / 8
+    assert replace(BESIDE, tissue_above=0.5).decode(output).max() == 2
+    assert replace(BESIDE, tissue_above=0.8).decode(output).max() == 1
+
+
+@pytest.mark.parametrize("reader", [Affinities(decoder="mutex"), Flows()])
+def test_what_merges_no_fragments_is_read_as_it_is_alone(reader):
+    cells, tissue, _ = with_tissue(3)
+    heads = Heads(parts=(Tissue(), reader), tissue_above=0.5)
+    output = heads.encode_beside(cells, tissue)
+    assert np.array_equal(heads.decode(output), reader.decode(output[8:]))
+
+
+def test_each_part_is_learnt_where_its_own_labels_tell():
+    cells, tissue, _ = with_tissue(2)
+    cells[:, :6], tissue[:, -6:] = UNKNOWN, UNKNOWN
+    own = slice(0, BESIDE.parts[0].channels(2))
+    target = BESIDE.encode_beside(cells, tissue)
+    assert np.array_equal(np.isnan(target[-8:]).all(axis=0), tissue == UNKNOWN)
+    assert np.array_equal(np.isnan(target[own]).all(axis=0), cells == UNKNOWN)
+    assert np.array_equal(
+        np.isnan(BESIDE.encode(cells)), np.concatenate([np.isnan(target[own]), np.ones((8, *cells.shape))])
+    )
+    output = torch.zeros((1, *target.shape), requires_grad=True)
+    BESIDE.loss(output, torch.from_numpy(target)[None], torch.ones((1, *cells.shape), dtype=torch.bool)).backward()
+    taught = output.grad[0].abs() > 0
+    assert torch.isfinite(output.grad).all()
+    assert np.array_equal(taught[-8:].any(dim=0).numpy(), tissue != UNKNOWN)
+    assert np.array_equal(taught[own].any(dim=0).numpy(), cells != UNKNOWN)
+
+
+def test_cells_are_not_read_from_tissues():
+    words = ("cells are to be read from tissue", "it finds none", "add a part that finds cells")
+    complaint(SettingsError, lambda: Heads(parts=(Tissue(),)), *words)
+    complaint(SettingsError, lambda: Heads(parts=(Flows(), Tissue()), decode_by="tissue"), *words)
+    assert Heads(parts=(Tissue(), Flows())).reader == Flows()

@@ -268,7 +268,7 @@ def test_a_model_is_not_shown_what_it_shall_learn(tmp_path):
     complaint(
         SettingsError,
         lambda: train([example(16, 16, 16)], tmp_path / "m", plan),
-        "tissue = 'codes' with the representation tissue",
+        "tissue = 'codes' with a representation that learns tissue",
         "nothing to learn",
         "leave tissue out",
     )

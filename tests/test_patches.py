@@ -200,6 +200,26 @@ def test_all_ways_to_mirror_and_swap_are_drawn():
     assert {way.tobytes() for way in ways} == set(drawn)
 
 
+@pytest.mark.parametrize("sides", [(16, 16, 16), (16, 1, 16)])
+def test_a_tissue_map_that_is_learnt_beside_cells_stays_on_them(sides):
+    """Each cell has a tissue of its own number; where the map is unknown, the cell still is known, and the other way round."""
+    labels = crowd(3, side=30) % 6
+    codes = np.where(labels == 5, 255, labels).astype(np.uint8)
+    labels[labels == 4] = -1
+    place = replace(source(labels), tissue=codes)
+    for seed in range(8):
+        patch = move(sample(place, sides, 6, generator(seed)), replace(STILL, mirror=True, turn=1), generator(seed))
+        assert patch.tissue_S.shape == patch.labels_S.shape
+        inside = patch.image_CS[0] > 0.99  # cells of 1, well within: unknown ones are 0
+        assert np.array_equal(patch.known, (patch.labels_S >= 0) | (patch.tissue_S >= 0))
+        both = (patch.labels_S > 0) & (patch.tissue_S > 0) & inside
+        assert both.any()
+        if 1 not in sides:  # pieces of a section are numbered anew
+            assert np.array_equal(patch.labels_S[both], patch.tissue_S[both])
+        assert {-1, 4} <= set(np.unique(patch.tissue_S).tolist())
+        assert not (patch.labels_S[patch.tissue_S == 4] > 0).any()
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_turning_moves_image_and_labels_alike(ndim):
     labels = crowd(ndim, side=48, spacing=16)

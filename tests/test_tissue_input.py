@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mesophyll import io, phantom
-from mesophyll.errors import LabelsError, ModelError, VolumeError
+from mesophyll.errors import LabelsError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import segment
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import Network
@@ -146,3 +146,28 @@ def test_a_leaking_split_judges_where_it_learns():
     source = SimpleNamespace(name="a", within=(slice(0, 100),) * 3)
     learn, judge = split([source], TrainingPlan(split="leaking"))
     assert learn == judge == [source]
+
+
+def test_a_model_of_affinities_and_tissue_learns_both_and_reads_one_beside_the_other(tmp_path):
+    heads = {"name": "heads", "parts": [{"name": "affinities"}, {"name": "tissue"}], "tissue_above": 0.5, "halo": 12}
+    plan = TrainingPlan(
+        representation=heads, leaves=LEAVES, levels=2, patch=16, epochs=1, steps=2, validation_patches=2
+    )
+    train([], tmp_path / "m", plan)
+    loaded = load(tmp_path / "m")
+    assert loaded.representation.tissue_above == 0.5
+    leaf = phantom.make(1, shape=(32, 64, 32))
+    assert segment(leaf.gridrec, spacing_um=0.65, model=loaded).shape == leaf.labels.shape
+
+
+def test_what_learns_tissue_beside_cells_asks_for_a_map_and_is_shown_none(tmp_path):
+    leaf = phantom.make(1, shape=(48, 48, 48))
+    scan, cells = (Volume(array, leaf.spacing_um) for array in (leaf.gridrec, leaf.labels))
+    heads = {"name": "heads", "parts": [{"name": "flows"}, {"name": "tissue"}]}
+    bare = [io.Example("bare", (scan,), cells)]
+    with pytest.raises(VolumeError, match=r"bare holds no tissue map.*a model that learns from one.*add tissue.tif"):
+        train(bare, tmp_path / "m", TrainingPlan(representation=heads))
+    with pytest.raises(
+        SettingsError, match=r"tissue = 'codes' with a representation that learns tissue.*leave tissue out"
+    ):
+        train(bare, tmp_path / "n", TrainingPlan(representation=heads, tissue="codes"))

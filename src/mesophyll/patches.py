@@ -51,6 +51,8 @@ class Source:
         Which of the two it is.
     slices
         Of a volume in which only slices are labelled: across which axis they lie, and their places. Sections are cut there.
+    tissue
+        The tissue map where it is learnt beside cells, shape as the images, 255 where nobody knows.
     """
 
     name: str
@@ -59,19 +61,24 @@ class Source:
     within: Region
     subject: Subject = "cells"
     slices: tuple[int, tuple[int, ...]] | None = None
+    tissue: LazyArray | None = None
 
     def read_labels(self, region: Region) -> Labels:
         """Return what is learnt in a region: int32, into which -1 can be written."""
         if self.subject == "tissue":
-            return as_labels(np.asarray(self.labels[region]), f"the tissue map of {self.name}")
+            return _codes(self.labels, region, self.name)
         return check(self.labels[region], f"the labelling of {self.name}")
+
+
+def _codes(tissue: LazyArray, region: Region, name: str) -> Labels:
+    return as_labels(np.asarray(tissue[region]), f"the tissue map of {name}")
 
 
 @dataclass(frozen=True)
 class Patch:
     """An image (C, *S), ``scans`` channels of grey values first, and its labels (S), with a margin on every side.
 
-    ``sections_S`` (bool) marks cells of which only a section is labelled.
+    ``sections_S`` (bool) marks cells of which only a section is labelled; ``tissue_S`` is what is learnt beside cells.
     """
 
     image_CS: NDArray[np.float32]
@@ -79,6 +86,13 @@ class Patch:
     sections_S: NDArray[np.bool_]
     margin: int
     scans: int = 1
+    tissue_S: Labels | None = None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where the cell is known, or the tissue; shape S."""
+        known = self.labels_S != UNKNOWN
+        return np.asarray(known if self.tissue_S is None else known | (self.tissue_S != UNKNOWN))
 
     @property
     def core(self) -> Region:
@@ -157,7 +171,11 @@ def sample(source: Source, sides: Sequence[int], margin: int, rng: np.random.Gen
     if source.subject == "tissue":
         return Patch(seen, labels, np.zeros(labels.shape, dtype=bool), margin, image.scans)
     labels = split_pieces(labels) if flat else labels
-    return Patch(seen, labels, seen_in_section(labels), margin, image.scans)
+    patch = Patch(seen, labels, seen_in_section(labels), margin, image.scans)
+    if (codes := source.tissue) is None:
+        return patch
+    tissue = _read_padded(lambda inside: _codes(codes, inside, source.name), wide, image.shape, constant_values=UNKNOWN)
+    return replace(patch, tissue_S=tissue.squeeze(flat))
 
 
 def _taught(source: Source, sides: Sequence[int], rng: np.random.Generator) -> Region:
@@ -227,7 +245,8 @@ def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
     flips = tuple(slice(None, None, -1 if rng.random() < 0.5 else 1) for _ in range(ndim))  # a coin for each axis
     image = patch.image_CS.transpose(0, *(axis + 1 for axis in order))[(slice(None), *flips)]
     labels, sections = patch.labels_S.transpose(order)[flips], patch.sections_S.transpose(order)[flips]
-    return replace(patch, image_CS=image, labels_S=labels, sections_S=sections)
+    tissue = None if patch.tissue_S is None else patch.tissue_S.transpose(order)[flips]
+    return replace(patch, image_CS=image, labels_S=labels, sections_S=sections, tissue_S=tissue)
 
 
 def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> Patch:
@@ -240,7 +259,8 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
     matrix = rotation / rng.uniform(*zoom)
     centre = (np.array(patch.labels_S.shape) - 1) / 2
     offset = centre - matrix @ centre
-    labels = ndimage.affine_transform(patch.labels_S, matrix, offset, order=0, mode="constant", cval=UNKNOWN)
+    labels = _turn_numbers(patch.labels_S, matrix, offset)
+    tissue = None if patch.tissue_S is None else _turn_numbers(patch.tissue_S, matrix, offset)
     sections = patch.sections_S
     if sections.any():
         sections = ndimage.affine_transform(sections.view(np.uint8), matrix, offset, order=0).view(bool)
@@ -248,7 +268,12 @@ def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> 
         ndimage.affine_transform(channel, matrix, offset, order=1 if place < patch.scans else 0, mode="reflect")
         for place, channel in enumerate(patch.image_CS)  # tissues, after the grey values, have no values in between
     ]
-    return replace(patch, image_CS=np.stack(image), labels_S=labels, sections_S=sections)
+    return replace(patch, image_CS=np.stack(image), labels_S=labels, sections_S=sections, tissue_S=tissue)
+
+
+def _turn_numbers(labels_S: Labels, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Labels:
+    turned: Labels = ndimage.affine_transform(labels_S, matrix, offset, order=0, mode="constant", cval=UNKNOWN)
+    return turned
 
 
 def _regrey(image_CS: NDArray[np.float32], how: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -52,14 +52,14 @@ class Preparation:
     def prepare(self, source: Source, rng: np.random.Generator) -> Prepared:
         """Cut a patch with a margin, turn it, encode it, and take the margin off."""
         patch = self.cut(source, rng)
-        target = self.representation.encode(patch.labels_S)
+        target = self._encode(patch)
         if patch.sections_S.any():
             target = self.representation.forget(target, patch.sections_S)
         core = (slice(None), *patch.core)
         return Prepared(
             np.ascontiguousarray(patch.image_CS[core]),
             np.ascontiguousarray(target[core]),
-            patch.labels_S[patch.core] >= 0,
+            patch.known[patch.core],
             patch.scans,
         )
 
@@ -67,6 +67,11 @@ class Preparation:
         """Cut a patch with a margin, and turn it."""
         patch = sample(source, self._sides(source, rng), self.representation.halo, rng)
         return patch if self.augmentation is None else move(patch, self.augmentation, rng)
+
+    def _encode(self, patch: Patch) -> NDArray[np.float32]:
+        if patch.tissue_S is None:
+            return self.representation.encode(patch.labels_S)
+        return self.representation.encode_beside(patch.labels_S, patch.tissue_S)
 
     def show(self, prepared: Prepared, rng: np.random.Generator) -> Prepared:
         """Return a prepared patch as it is learnt from this time; the one passed is not changed."""

@@ -127,13 +127,15 @@ def _fitting(representation: Representation, plan: TrainingPlan) -> Representati
 
 
 def _view(plan: TrainingPlan, representation: Representation) -> View:
-    if representation.subject == "tissue" and plan.tissue != "none":
+    if (representation.subject == "tissue" or representation.learns_tissue) and plan.tissue != "none":
         raise SettingsError(
-            f"tissue = {plan.tissue!r} with the representation tissue",
+            f"tissue = {plan.tissue!r} with a representation that learns tissue",
             "a model that is shown the tissue map has nothing to learn from it",
             "leave tissue out of the plan",
         )
-    return View(plan.spacing_um, plan.intensity, plan.tissue, representation.subject, plan.scans)
+    return View(
+        plan.spacing_um, plan.intensity, plan.tissue, representation.subject, plan.scans, representation.learns_tissue
+    )
 
 
 def _supplies(examples: Sequence[Example], plan: TrainingPlan, view: View) -> tuple[Supply, Supply]:

@@ -41,6 +41,8 @@ class View:
         What it learns: the cells, or the tissue map itself.
     scans
         Of how many reconstructions it sees a channel each: 2 for both of them at once, 1 for now this one, now that.
+    learns_tissue
+        Whether it learns the tissue map beside the cells.
     """
 
     spacing_um: float
@@ -48,6 +50,7 @@ class View:
     tissue: TissueInput = "none"
     subject: Subject = "cells"
     scans: Literal[1, 2] = 1
+    learns_tissue: bool = False
 
     def of(self, example: Example, hold: Callable[[Volume], Volume] = _lazy) -> Source:
         """Return an example as patches are cut from it; ``hold`` may read its volumes into memory."""
@@ -62,11 +65,17 @@ class View:
             seen = hold(_map_of(example, "is shown one"))
             images = tuple(image.beside(seen, self.tissue) for image in images)
         truth = example.labels if self.subject == "cells" else _map_of(example, "learns from one")
-        labels = resample(hold(truth), (self.spacing_um,) * truth.ndim, labels=True)
+        labels = self._at(hold(truth))
         source = Source(
             example.name, images, labels.data, tuple(slice(0, length) for length in labels.shape), self.subject
         )
-        return replace(source, slices=_slices(source))
+        source = replace(source, slices=_slices(source))
+        if not self.learns_tissue:
+            return source
+        return replace(source, tissue=self._at(hold(_map_of(example, "learns from one"))).data)
+
+    def _at(self, truth: Volume) -> Volume:
+        return resample(truth, (self.spacing_um,) * truth.ndim, labels=True)
 
 
 def _both(example: Example, scans: list[Volume]) -> list[Volume]:

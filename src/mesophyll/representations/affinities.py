@@ -122,7 +122,7 @@ class Affinities(Pairwise):
     def decode(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
         """Find cells by the decoder that is set."""
         output = as_array(output_CS)
-        if self.decoder in PARTITIONS:
+        if self.merges:
             return self._merged(output, None)
         offsets, decided = self.offsets(output.ndim - 1), self.decoder == "semantic"
         inside = output[0] > (_PERHAPS if decided else self.threshold)
@@ -131,7 +131,12 @@ class Affinities(Pairwise):
             return self._numbered(semantic_pieces(affinities, offsets, inside, self.strides, output[0]))
         return self._numbered(mutex_pieces(affinities, offsets, inside, self.strides))
 
-    def decode_beside(self, output_CS: NDArray[np.float32], tissue_S: NDArray[np.integer]) -> Labels:
+    @property
+    def merges(self) -> bool:
+        """Whether the decoder merges fragments, so that tissues can keep some apart."""
+        return self.decoder in PARTITIONS
+
+    def decode_beside(self, output_CS: NDArray[np.float32] | torch.Tensor, tissue_S: NDArray[np.integer]) -> Labels:
         """Find cells, each in one tissue: fragments of two tissues are never merged.
 
         Parameters
@@ -141,14 +146,14 @@ class Affinities(Pairwise):
         tissue_S
             Codes of `mesophyll.tissues` of the same voxels. What it calls background, airspace or unknown has no say.
         """
-        if self.decoder not in PARTITIONS:
+        if not self.merges:
             raise SettingsError(
                 f"decoder = {self.decoder!r} beside a tissue map",
                 "tissues keep fragments apart, and the mutex watershed merges none",
                 f"set decoder to one of {', '.join(PARTITIONS)}",
             )
         says_nothing = np.isin(tissue_S, (BACKGROUND, AIRSPACE, UNKNOWN_CODE))
-        return self._merged(output_CS, np.where(says_nothing, 0, tissue_S))
+        return self._merged(as_array(output_CS), np.where(says_nothing, 0, tissue_S))
 
     def _merged(self, output_CS: NDArray[np.float32], tissue_S: NDArray[np.integer] | None) -> Labels:
         offsets, affinities = self.offsets(output_CS.ndim - 1), output_CS[1:]

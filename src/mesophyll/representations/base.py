@@ -72,6 +72,11 @@ class Representation(ABC):
     pieces or stitched, since each voxel is decoded on its own; background is a class among the others."""
 
     @property
+    def learns_tissue(self) -> bool:
+        """Whether it learns the tissue map as well as cells, see `encode_beside`."""
+        return False
+
+    @property
     def reach(self) -> int:
         """How many voxels apart, along an axis, two may be of which one channel speaks; most channels speak of one voxel."""
         return 0
@@ -129,6 +134,10 @@ class Representation(ABC):
     @abstractmethod
     def encode(self, labels_S: Labels) -> NDArray[np.float32]:
         """Turn labels into the target, shape (C, *S), float32; zero outside cells, but for a class of its own."""
+
+    def encode_beside(self, labels_S: Labels, tissue_S: Labels) -> NDArray[np.float32]:  # noqa: ARG002 - most learn no tissue
+        """Turn cells, and the tissue map of the same voxels as labels, into the target; it differs where `learns_tissue`."""
+        return self.encode(labels_S)
 
     @abstractmethod
     def loss(self, output_BCS: torch.Tensor, target_BCS: torch.Tensor, known_BS: torch.Tensor) -> torch.Tensor:
