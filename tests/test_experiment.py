@@ -13,13 +13,15 @@ import torch
 
 from mesophyll import experiment, io, phantom
 from mesophyll.cuts import Cut, cuts, sections
-from mesophyll.errors import FileError, SettingsError
+from mesophyll.errors import FileError, SettingsError, VolumeError
 from mesophyll.experiment import finding, models
 from mesophyll.experiment.figures import alike
 from mesophyll.experiment.judging import Truth, end_to_end
 from mesophyll.experiment.leaves import example
 from mesophyll.experiment.reading import build, read
+from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.shapes import shapes
+from mesophyll.experiment.sharing import chains
 from mesophyll.experiment.table import Leaf, Run, Trial
 from mesophyll.labels import same_partition
 from mesophyll.model import load
@@ -123,6 +125,34 @@ def test_a_rerun_makes_nothing_again(done, monkeypatch):
         for leaf, before in zip(again.judgements[key].leaves, judged.leaves, strict=True):
             assert np.array_equal(leaf.hits, before.hits)
         assert again.judgements[key].took == judged.took
+
+
+def test_processes_make_the_same_of_it(done, tmp_path):
+    table, _, results, _ = done
+    told = []
+    shared = experiment.run(
+        table, tmp_path / "shared", workers=2, device="cpu", progress=lambda *step: told.append(step)
+    )
+    for key, judged in results.judgements.items():
+        assert shared.judgements[key].scores == judged.scores, key
+    assert ("small: models", 2, 2) in told
+
+
+def test_a_chain_holds_what_needs_one_model_and_first_seeds_come_first(tmp_path):
+    table = changed(seeds=[1, 2])
+    setting = Setting(table, "tiny", tmp_path)
+    assert [[run.title for run in chain] for chain in chains(setting)] == [
+        ["first, seed 1", "overlap, seed 1", "taught on, seed 1"],
+        ["with tissue, seed 1"],
+        ["first, seed 2", "overlap, seed 2", "taught on, seed 2"],
+        ["with tissue, seed 2"],
+    ]
+
+
+def test_what_goes_wrong_in_a_process_is_told_here(tmp_path):
+    cannot = {"name": "first", "learn": ["scan"], "plan": {"split": "guarded"}}
+    with pytest.raises(VolumeError, match=r"a guard of 16.*do not fit"):
+        experiment.run(changed(runs=[cannot], comparisons=[], shown=[]), tmp_path / "shared", workers=2, device="cpu")
 
 
 def test_what_is_missing_is_made_again_and_nothing_else(done, monkeypatch, tmp_path):
@@ -346,6 +376,8 @@ def test_an_unknown_experiment_scale_or_weights_are_told(tmp_path):
     bare = build(ALONE, "small")
     with pytest.raises(SettingsError, match=r"weights 'cyto' are given.*asks for none"):
         experiment.run(bare, tmp_path / "a", weights={"cyto": tmp_path})
+    with pytest.raises(SettingsError, match=r"workers = 0; somebody has to do the work; take 1, or more"):
+        experiment.run(changed(), tmp_path / "b", workers=0)
     assert not (tmp_path / "a").exists()
 
 

@@ -293,6 +293,18 @@ def test_a_volume_labelled_densely_is_judged_as_a_whole_also_by_a_model_of_image
     assert len(fates.cells) == whole.labels.data.max()
 
 
+def test_cells_are_judged_at_the_voxels_of_the_scan_whatever_those_of_the_model(untrained, tmp_path):
+    whole = leaf("finer", 3, side=32)
+    finer = replace(
+        whole,
+        scans=tuple(replace(scan, spacing_um=(0.5,) * 3) for scan in whole.scans),
+        labels=replace(whole.labels, spacing_um=(0.5,) * 3),
+    )
+    seen, (fates,) = first_look(untrained[3], finer, tmp_path)
+    assert seen[0].outputs.shape[1:] == (25, 25, 25)  # voxels of 0.65 µm
+    assert len(fates.cells) == whole.labels.data.max()
+
+
 # --- what cannot be tuned --------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,7 @@ def test_a_region_read_on_its_own_is_that_region_of_the_whole(case, labels):
     assert whole.shape == shape
     assert whole.dtype == view.dtype == (np.uint8 if labels else np.float32)
     np.testing.assert_allclose(view[region], whole[region], rtol=1e-5, atol=1e-3)
+    np.testing.assert_array_equal(view[region[0]], view[(region[0], *(slice(None),) * (array.ndim - 1))])
 
 
 @settings(max_examples=20, deadline=None)

@@ -154,10 +154,10 @@ class Resampled:
         """The source's for labels, float32 for grey values."""
         return np.dtype(self.source.dtype) if self.labels else np.dtype(np.float32)
 
-    def __getitem__(self, region: Region) -> NDArray[Any]:
-        places = [
-            _centres(axis, new, old) for axis, new, old in zip(region, self.shape, self.source.shape, strict=True)
-        ]
+    def __getitem__(self, region: Region | slice) -> NDArray[Any]:
+        given = region if isinstance(region, tuple) else (region,)
+        whole = (*given, *(slice(None),) * (len(self.shape) - len(given)))  # axes that are left out, as NumPy has it
+        places = [_centres(axis, new, old) for axis, new, old in zip(whole, self.shape, self.source.shape, strict=True)]
         if not all(map(len, places)):
             return np.empty([len(place) for place in places], self.dtype)
         return self._vote(places) if self.labels else self._linear(places)

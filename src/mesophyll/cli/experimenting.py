@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "mesophyll experiment tr155 -o tr155 --scale small",
             "mesophyll experiment tr155 -o tr155 --scale full --weights cyto2=cyto2torch_0 --device cuda",
-            "mesophyll experiment representations -o side-by-side --scale small",
+            "mesophyll experiment representations -o side-by-side --scale small --workers 2",
             "mesophyll experiment mine.toml -o mine",
         ],
     )
@@ -45,6 +45,9 @@ def experiment(
         list[str] | None,
         typer.Option("--weights", metavar="NAME=FILE", help="Cellpose weights that runs ask for; may be repeated."),
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="How many processes make runs side by side.")
+    ] = 1,
     device: DeviceOption = None,
 ) -> None:
     """Train, predict and judge the runs of a table, and write one page about them."""
@@ -54,7 +57,7 @@ def experiment(
     given: dict[str, Any] = {} if device is None else {"device": device}
     files = dict(map(_named, weights or []))
     with bars() as progress:
-        results = room.run(asked, out, scale=scale, weights=files, progress=progress, **given)
+        results = room.run(asked, out, scale=scale, weights=files, workers=workers, progress=progress, **given)
     show(room.summary(results))
     say(f"the page is {out / room.PAGE}, the numbers are in {out / room.NUMBERS}")
 

@@ -12,6 +12,7 @@ from mesophyll.experiment.page import write_page
 from mesophyll.experiment.reading import read, shipped
 from mesophyll.experiment.results import Results, summary, write_numbers
 from mesophyll.experiment.setting import Setting
+from mesophyll.experiment.sharing import share_out
 from mesophyll.experiment.table import Place, Table
 from mesophyll.progress import Progress, silent, track
 from mesophyll.settings import unknown
@@ -21,12 +22,13 @@ __all__ = ["NUMBERS", "PAGE", "Results", "Table", "read", "run", "shipped", "sum
 PAGE, NUMBERS = "index.html", "results.json"
 
 
-def run(
+def run(  # noqa: PLR0913 - what is asked for, and where and how it is made
     table: Table,
     folder: Path,
     *,
     scale: str | None = None,
     weights: Mapping[str, Path] | None = None,
+    workers: int = 1,
     device: Device = "auto",
     progress: Progress = silent,
 ) -> Results:
@@ -42,6 +44,8 @@ def run(
         One of the table's; the first if none is asked for.
     weights
         Files of Cellpose weights by the names that the table gives them. Runs whose weights are missing are left out.
+    workers
+        From 2 on, so many processes make runs side by side, and share the cores.
     device
         Where to compute.
     progress
@@ -50,7 +54,7 @@ def run(
     Raises
     ------
     SettingsError
-        On an unknown scale or name of weights.
+        On an unknown scale or name of weights, or no worker.
     FileError
         Where the folder holds something else.
     """
@@ -65,6 +69,8 @@ def run(
                 else SettingsError(f"weights {name!r} are given", f"{table.name} asks for none", "leave them out")
             )
     setting.begin()
+    if workers != 1:
+        share_out(setting, workers)
     results = Results(setting, _judgements(setting))
     write_numbers(setting.folder / NUMBERS, results)
     write_page(setting.folder / PAGE, results)

@@ -64,7 +64,7 @@ class Patches(Pairwise):
     steps: int = 2
     threshold: float = tunable(0.5, among=SHARES)
     rounds: int = tunable(2, among=(1, 2, 3))
-    decoder: Decoder = tunable("lifted", among=get_args(Decoder))
+    decoder: Decoder = tunable("linkage", among=get_args(Decoder))
     oneness: float = tunable(0.5, among=SHARES)
     min_size_vox: int = tunable(20, among=SIZES_VOX)
 
