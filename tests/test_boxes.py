@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from catalogue import crowd
 from complaint import complaint
 from laws import found
 from mesophyll.errors import SettingsError
 from mesophyll.representations import Boxes
-from mesophyll.representations.boxes import masks
+from mesophyll.representations import boxes as room
+from mesophyll.representations.boxes import again, masks
 
 
 def test_each_voxel_says_where_the_sides_are_and_in_which_bin_it_lies():
@@ -61,6 +63,28 @@ def test_a_mask_is_of_the_voxels_that_lie_where_they_say(slack):
     for box, own in zip(boxes, np.split(voxels, ends[:-1]), strict=True):
         assert own.tolist() == slow_mask(box, said, cuts, slack)
     assert len(voxels) > 20
+
+
+def test_a_box_is_proposed_again_by_a_voxel_of_its_cell_and_only_so():
+    box = [[0, 0, 0], [4, 10, 10]]
+    nearly, other = [[0, 1, 0], [4, 10, 10]], [[0, 4, 0], [4, 10, 10]]
+    boxes = np.array([box, nearly, other, nearly], float)
+    painted = np.zeros((4, 10, 10), np.int32)
+    painted[:, :, :5] = 1
+    places = np.array([[1, 1, 1], [2, 5, 4], [2, 5, 4], [2, 5, 6]])  # the last one proposes it from beside the cell
+    told = again(boxes, places, np.arange(1, 4), np.array([0]), painted)
+    assert told.tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_lost_by_not_drawing_what_is_proposed_again(seed, monkeypatch):
+    truth = crowd(3, side=40, seed=seed)
+    method = Boxes()
+    target = method.encode(truth)
+    output = target + np.random.default_rng(seed).normal(0, 0.1, target.shape).astype(np.float32)
+    spared = method.decode(output)
+    monkeypatch.setattr(room, "ONE_BOX", 1.0)
+    assert found(spared, method.decode(output), 0.9) == 1
 
 
 def test_cells_whose_boxes_overlap_are_told_apart_by_their_bins():

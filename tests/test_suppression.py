@@ -32,8 +32,9 @@ def drawing(shapes):
     """What draws shapes that are given as lists of flat indices."""
 
     def draw(some):
-        ends = np.cumsum([len(voxels) for voxels in shapes[some]])
-        return ends.astype(np.int64), np.concatenate([np.empty(0), *shapes[some]]).astype(np.int32)
+        drawn = [shapes[place] for place in some]
+        ends = np.cumsum([len(voxels) for voxels in drawn])
+        return ends.astype(np.int64), np.concatenate([np.empty(0), *drawn]).astype(np.int32)
 
     return draw
 
@@ -66,6 +67,26 @@ def test_it_does_not_matter_where_a_batch_ends():
     assert all(0 < kept[start : start + 256].sum() < 256 for start in (0, 256, 512))
     assert np.array_equal(labels, expected)
     assert kept.tolist() == expected_kept
+
+
+def test_what_is_known_to_be_dropped_is_not_drawn():
+    shape, asked = (20, 20, 20), []
+    shapes = list(boxes(3, 700, shape))
+
+    def drop(some, before, painted):
+        asked.append((before.tolist(), sorted(set(painted[painted > 0].tolist()))))
+        return some % 3 == 1
+
+    drawn = drawing(shapes)
+    labels, kept = paint(shape, len(shapes), lambda some: drawn(some[some % 3 != 1]), 0.3, drop)
+    expected, expected_kept = slow_paint(
+        shape, [shape if place % 3 != 1 else [] for place, shape in enumerate(shapes)], 0.3
+    )
+    assert np.array_equal(labels, expected)
+    assert kept.tolist() == expected_kept
+    for start, (before, painted) in zip((0, 256, 512), asked, strict=True):
+        assert before == np.flatnonzero(kept[:start]).tolist()
+        assert set(painted) <= set(range(1, len(before) + 1))
 
 
 def test_a_small_shape_inside_a_large_one_is_dropped_and_so_is_a_large_one_around_a_small_one():

@@ -8,7 +8,8 @@ cell. There, a second network looks into each box again. Here one output says al
 - Masks are sensitive to position, as in InstanceFCN (Dai et al., ECCV 2016): a cell's box is cut along each axis into a few
   bins, and each voxel says in which bin of its cell's box it lies. The mask of a box is put together of the voxels that lie
   in the bin of this box that they say. Where two boxes overlap, the right end of one cell is not the left end of the other.
-- Boxes are suppressed by their masks, not by the boxes themselves: cells that touch may share much of a box.
+- Boxes are suppressed by their masks, not by the boxes themselves: cells that touch may share much of a box. Only where a voxel
+  of a cell that is kept proposes nearly that cell's box once more, as most do, no mask of it is drawn.
 
 Channel 0 is the foreground, channel 1 the centreness; the distances to both sides along each axis follow, and then the bins.
 """
@@ -33,7 +34,10 @@ from mesophyll.representations.decoding.suppression import paint, proposals
 from mesophyll.representations.geometry.pieces import pieces
 from mesophyll.representations.learning.losses import mean_where, surprise
 
-__all__ = ["Boxes", "masks"]
+__all__ = ["Boxes", "again", "masks"]
+
+ONE_BOX = 0.7
+"""Two boxes that share more than this of all that they hold, and a voxel of one cell, are that cell's."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,11 @@ class Boxes(Representation):
         said = np.where(proposed.inside, as_array(code), -1)
         cuts = _cuts(self.bins, ndim)
         labels, _ = paint(
-            said.shape, len(boxes), lambda some: masks(boxes[some], said, cuts, self.slack_vox), self.overlap
+            said.shape,
+            len(boxes),
+            lambda some: masks(boxes[some], said, cuts, self.slack_vox),
+            self.overlap,
+            lambda some, kept, painted: again(boxes, proposed.places, some, kept, painted),
         )
         return settle(labels, proposed.inside, self.min_size_vox).reshape(output_CS.shape[1:])
 
@@ -166,6 +174,38 @@ def masks(
     ends, voxels = np.empty(len(boxes), np.int64), np.empty(int((high - low).prod(axis=1).sum()), np.int32)
     found = _draw(ends, voxels, boxes, (low, high), said, (cuts[0], cuts[1], slack))
     return ends, voxels[:found]
+
+
+def again(
+    boxes: NDArray[np.float64],
+    places: NDArray[np.int64],
+    some: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    painted: Labels,
+) -> NDArray[np.bool_]:
+    """Tell which boxes propose a cell that is kept already: a voxel of it proposes them, and they are nearly its box.
+
+    Parameters
+    ----------
+    boxes
+        Lowest and highest corner of each, (z, y, x), shape (n, 2, 3).
+    places
+        The voxel that proposes each, (z, y, x), shape (n, 3).
+    some
+        Which are asked about.
+    kept
+        Which were kept, in the order of their numbers.
+    painted
+        The numbers of those, 0 where none is, shape (Z, Y, X).
+    """
+    owner = painted[tuple(places[some].T)]
+    found = owner > 0
+    mine, other = boxes[some[found]], boxes[kept[owner[found] - 1]]
+    shared = np.minimum(mine[:, 1], other[:, 1]) - np.maximum(mine[:, 0], other[:, 0])
+    common = shared.clip(0).prod(axis=1)
+    whole = (mine[:, 1] - mine[:, 0]).prod(axis=1) + (other[:, 1] - other[:, 0]).prod(axis=1) - common
+    found[found] = common > ONE_BOX * whole
+    return np.asarray(found)
 
 
 def _first_bin(ndim: int) -> int:

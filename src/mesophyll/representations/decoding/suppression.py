@@ -22,10 +22,13 @@ from mesophyll.labels import Labels
 from mesophyll.representations.base import as_array
 from mesophyll.representations.geometry.pieces import as_volume
 
-__all__ = ["Draw", "Proposals", "paint", "peaks", "proposals"]
+__all__ = ["Draw", "Drop", "Proposals", "paint", "peaks", "proposals"]
 
-Draw = Callable[[slice], tuple[NDArray[np.int64], NDArray[np.int32]]]
+Draw = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int32]]]
 """Draws some of the shapes: where each one's voxels end in the row of all, shape (n,), and that row, as flat indices."""
+
+Drop = Callable[[NDArray[np.int64], NDArray[np.int64], Labels], NDArray[np.bool_]]
+"""Tells which of some shapes need not be drawn to be dropped, given which were kept so far and what is painted of these."""
 
 _BATCH = 256  # shapes that are drawn at a time: their voxels are held
 
@@ -67,7 +70,9 @@ def peaks(score: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
     return places[np.argsort(-score[tuple(places.T)], kind="stable")]
 
 
-def paint(shape: tuple[int, ...], count: int, draw: Draw, most: float) -> tuple[Labels, NDArray[np.bool_]]:
+def paint(
+    shape: tuple[int, ...], count: int, draw: Draw, most: float, drop: Drop | None = None
+) -> tuple[Labels, NDArray[np.bool_]]:
     """Paint shapes in their order, but drop those that lie over a shape painted before.
 
     Parameters
@@ -81,6 +86,8 @@ def paint(shape: tuple[int, ...], count: int, draw: Draw, most: float) -> tuple[
     most
         A shape is dropped where one that was kept has more than this share of its voxels, or of its own, whichever has fewer.
         What an earlier shape has, a later one does not get.
+    drop
+        Spares drawing most of the shapes that are proposed once more; every one is drawn, if None.
 
     Returns
     -------
@@ -92,8 +99,10 @@ def paint(shape: tuple[int, ...], count: int, draw: Draw, most: float) -> tuple[
     labels = np.zeros(math.prod(shape), np.int32)
     kept, sizes = np.zeros(count, bool), np.zeros(count + 1, np.int64)
     for start in range(0, count, _BATCH):
-        batch = slice(start, min(start + _BATCH, count))
-        _paint(labels, sizes, draw(batch), kept[batch], kept[:start].sum(), most)
+        batch, before = np.arange(start, min(start + _BATCH, count)), np.flatnonzero(kept)
+        if drop is not None:
+            batch = batch[~drop(batch, before, labels.reshape(shape))]
+        kept[batch] = _paint(labels, sizes, draw(batch), len(before), most)
     return labels.reshape(shape), kept
 
 
@@ -115,10 +124,10 @@ def _peaks(score: Any, threshold: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _paint(labels: Any, sizes: Any, drawn: Any, kept: Any, number: Any, most: Any) -> None:
-    """Paint a batch of shapes; ``number`` is that of the last one kept before."""
+def _paint(labels: Any, sizes: Any, drawn: Any, number: Any, most: Any) -> Any:
+    """Paint a batch of shapes, and tell which were kept; ``number`` is that of the last one kept before."""
     ends, voxels = drawn
-    common = np.zeros(len(sizes), np.int64)
+    common, kept = np.zeros(len(sizes), np.int64), np.zeros(len(ends), np.bool_)
     start = 0
     for place in range(len(ends)):
         held = voxels[start : ends[place]]
@@ -129,6 +138,7 @@ def _paint(labels: Any, sizes: Any, drawn: Any, kept: Any, number: Any, most: An
             for voxel in held:
                 if labels[voxel] == 0:
                     labels[voxel] = number
+    return kept
 
 
 @numba.njit(cache=True, nogil=True)
