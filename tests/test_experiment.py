@@ -65,6 +65,7 @@ SMALL = {
     "comparisons": [
         {"run": "overlap", "against": "first", "question": "Does overlap help?"},
         {"run": "published", "against": "first", "question": "Does what is left out say anything?"},
+        {"run": "first", "against": "overlap", "question": "And where it learnt?", "trials": ["as in the report"]},
     ],
 }
 
@@ -92,6 +93,8 @@ def test_the_page_shows_every_run_the_scores_and_the_pictures(done):
     assert "Does what is left out say anything?" not in page
     assert "left out: no file was passed for the weights cyto2" in page
     assert page.count('class="strip"') == 6
+    asked = [part for part in page.split("<h3>") if "And where it learnt?" in part]
+    assert [part[: part.index("<")] for part in asked] == ["as in the report, sections"]
 
 
 def test_what_leaks_is_marked_and_what_does_not_is_not(done):
@@ -221,6 +224,22 @@ def test_the_shipped_experiment_is_the_reports():
     assert (flat.epochs, table.training_plan(table.run("2D-Cellpose, taught on fruit"), "full").epochs) == (5, 400)
     leaks = {name: table.leaks(table.run("3D-Cellpose"), trial, 64) for name, trial in table.trials.items()}
     assert leaks == {"as in the report": True, "same leaf": False, "other leaves": False}
+
+
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_of_the_shipped_kinds_each_is_left_out_once_and_judged_where_neither_network_was(scale):
+    table = read("kinds")
+    known = {leaf.kind for name, leaf in table.leaves.items() if name in table.trials}
+    assert known == set(phantom.KINDS) == set(table.trials)
+    for pair in table.comparisons:
+        (kind,) = pair.trials
+        without, everything = table.run(pair.run, 1), table.run(pair.against, 1)
+        assert {leaf.kind for leaf in table.learnt(without)} == known - {kind}
+        assert {leaf.kind for leaf in table.learnt(everything)} == known
+        assert table.training_plan(without, scale) == table.training_plan(everything, scale)
+    assert {pair.trials[0] for pair in table.comparisons} == known
+    seeds = [leaf.seed for leaf in table.leaves.values()]
+    assert len(seeds) == len(set(seeds))  # a seed decides much of what a leaf is like, whatever its kind
 
 
 def leaf(*part, seed=1):
@@ -353,6 +372,10 @@ ALONE = SMALL | {"runs": [RUN], "comparisons": []}
         (SMALL | {"trials": {"a": {"data": ["x"]}}}, r"unknown leaf 'x'"),
         (ALONE | {"runs": [RUN | {"scales": {"tinny": {}}}]}, r"unknown scale of 'first' 'tinny'.*did you mean 'tiny'"),
         (SMALL | {"shown": ["nobody"]}, r"unknown run 'nobody'"),
+        (
+            SMALL | {"comparisons": [{"run": "first", "against": "first", "question": "?", "trials": ["same leav"]}]},
+            r"unknown trial 'same leav'.*did you mean 'same leaf'",
+        ),
         (SMALL | {"leaves": [{"seed": 1}]}, r"small, leaves = .*a table with a name"),
         (SMALL | {"runs": ["first"]}, r"small, runs = 'first'.*a table of keys and values"),
         (SMALL | {"learn": ["skan"]}, r"unknown leaf 'skan'.*did you mean 'scan'"),

@@ -125,6 +125,7 @@ def _check_names(table: Table) -> None:
         from_dict(SegmentationPlan, run.segmentation, f"segmentation of {run.name!r}")
     named = [name for pair in table.comparisons for name in (pair.run, pair.against)]
     _check_known("run", [*named, *table.shown], seen)
+    _check_known("trial", [name for pair in table.comparisons for name in pair.trials], table.trials)
     for scale, run in _trained(table):
         table.training_plan(run, scale)
 

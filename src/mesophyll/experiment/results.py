@@ -86,7 +86,7 @@ class Results:
         """Yield what each comparison says in each place; pairs of which one run was left out say nothing."""
         for pair in self.setting.table.comparisons:
             if {pair.run, pair.against} <= set(self.methods):
-                for place in self.places:
+                for place in filter(lambda place: pair.asks(place[0]), self.places):
                     first, second = (self.trainings(name, place) for name in (pair.run, pair.against))
                     yield pair, place, repeated_difference(first, second)
 

@@ -165,11 +165,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs, and the question that their difference answers."""
+    """Two runs, and the question that their difference answers; in some trials only, if these are named."""
 
     run: str
     against: str
     question: str
+    trials: tuple[str, ...] = ()
+
+    def asks(self, trial: str) -> bool:
+        """Tell whether the question is one about a trial."""
+        return not self.trials or trial in self.trials
 
 
 @dataclass(frozen=True)
