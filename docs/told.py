@@ -6,7 +6,7 @@ A page asks for one with a comment, ``<!-- told by the code: traits -->``, which
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, fields
 from typing import Any, get_args, get_type_hints
 
@@ -24,7 +24,7 @@ from mesophyll.representations import REPRESENTATIONS, Representation
 from mesophyll.representations.methods import METHODS
 from mesophyll.settings import to_dict
 from mesophyll.training import TrainingPlan
-from mesophyll.traits import COLUMNS
+from mesophyll.traits import COLUMNS, TRAITS, Column
 
 __all__ = ["TOLD", "fill", "filled"]
 
@@ -65,8 +65,17 @@ def formats() -> str:
 
 def traits() -> str:
     """Tell what each column of a table of cells means."""
-    rows = [(f"`{name}`", column.unit or "-", column.definition, column.source) for name, column in COLUMNS.items()]
-    return _table(["column", "unit", "definition", "made from"], rows)
+    return _defined("column", COLUMNS)
+
+
+def leaf_traits() -> str:
+    """Tell what each trait of a leaf means."""
+    return _defined("trait", TRAITS)
+
+
+def _defined(what: str, columns: Mapping[str, Column]) -> str:
+    rows = [(f"`{name}`", column.unit or "-", column.definition, column.source) for name, column in columns.items()]
+    return _table([what, "unit", "definition", "made from"], rows)
 
 
 def presets() -> str:
@@ -252,6 +261,7 @@ def _named(param: Any, *, short: bool = False) -> str:
 TOLD: dict[str, Callable[[], str]] = {
     "formats": formats,
     "traits": traits,
+    "leaf traits": leaf_traits,
     "tissues": tissue_codes,
     "presets": presets,
     "ceilings": ceilings,

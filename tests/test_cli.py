@@ -38,6 +38,7 @@ VERBS = [
     "segment",
     "tissue",
     "measure",
+    "leaf",
     "evaluate",
     "report",
     "info",
@@ -325,6 +326,21 @@ def test_measure_takes_the_voxel_size_from_the_option_or_else_the_scan(leaf: Pat
     assert np.allclose(8 * first["volume_um3"], second["volume_um3"])
     assert "mean_grey" in first
     assert "mean_grey" not in second
+
+
+def test_leaf_tells_the_traits_of_the_whole_and_writes_those_of_its_parts(tmp_path: Path) -> None:
+    grown, out = tmp_path / "grown", tmp_path / "leaf.csv"
+    done("phantom", grown, "--seed", 3, "--shape", 32, 144, 32)
+    told = done("leaf", grown / "labels.tif", "--tissue", grown / "tissue.tif", "--layers", "4", "-o", out)
+    table = pd.read_csv(out)
+    assert list(table) == ["of", "trait", "value", "unit"]
+    layers = [name for name in table["of"].unique() if name.startswith("depth")]
+    assert layers[0] == "depth 0.00 to 0.25"
+    assert len(layers) == 4
+    assert {"leaf", "palisade", "spongy", "airspace"} <= set(table["of"])
+    whole = table[table["of"] == "leaf"]
+    assert all(trait in told for trait in whole["trait"])
+    assert "written to" in told
 
 
 def test_evaluate_prints_a_table_and_writes_the_scores(leaf: Path, tmp_path: Path) -> None:

@@ -283,9 +283,11 @@ def test_an_image_and_a_volume_have_columns_of_their_own() -> None:
 
 
 def test_every_column_is_explained_and_every_explained_column_exists() -> None:
-    image, volume = np.zeros((4, 4), np.int32), np.zeros((4, 4, 4), np.int32)
-    beside = {"confidence": {1: 0.5}}
-    tables = [measure(labels, 1.0, scan=labels, tissue=labels, **beside) for labels in (image, volume)]
+    tables = []
+    for shape in ((4, 24), (8, 4, 8)):
+        labels, tissue = np.zeros(shape, np.int32), np.full(shape, tissues.PALISADE, np.uint8)
+        tissue[..., 0, :], tissue[..., -1, :] = tissues.UPPER_EPIDERMIS, tissues.LOWER_EPIDERMIS
+        tables.append(measure(labels, 1.0, scan=labels, tissue=tissue, confidence={1: 0.5}))
     assert {name for table in tables for name in table} == set(COLUMNS)
     for table in tables:
         assert list(table) == [name for name in COLUMNS if name in set(table)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mesophyll.phantom import make as make_phantom
     from mesophyll.report import write as write_report
     from mesophyll.training import TrainingPlan, train
-    from mesophyll.traits import measure
+    from mesophyll.traits import measure, measure_leaf
     from mesophyll.tuning import tune
     from mesophyll.volume import Volume
 
@@ -37,6 +37,7 @@ __all__ = [
     "SegmentationPlan",
     "map_tissue",
     "measure",
+    "measure_leaf",
     "evaluate",
     "make_phantom",
     "train",
@@ -60,6 +61,7 @@ _ROOMS = {
     "SegmentationPlan": "inference",
     "map_tissue": "mapping",
     "measure": "traits",
+    "measure_leaf": "traits",
     "evaluate": "evaluation:match",
     "make_phantom": "phantom:make",
     "train": "training",

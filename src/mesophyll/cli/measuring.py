@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mesophyll.evaluation import Scores, TissueScores
     from mesophyll.volume import Volume
 
-__all__ = ["evaluate", "measure", "open_labels", "register"]
+__all__ = ["evaluate", "leaf", "measure", "open_labels", "register"]
 
 _LABELS = "The labels: a file, or a result of `mesophyll segment`."
 
@@ -34,6 +34,14 @@ def register(app: typer.Typer) -> None:
         examples=[
             "mesophyll measure leaf.zarr -o cells.csv",
             "mesophyll measure cells.tif --scan leaf.tif --tissue tissue.tif --spacing 0.65 -o cells.parquet",
+        ],
+    )
+    verb(
+        app,
+        leaf,
+        examples=[
+            "mesophyll leaf leaf.zarr --tissue tissue.tif -o leaf.csv",
+            "mesophyll leaf cells.tif --tissue tissue.tif --layers 20 --spacing 0.65 -o leaf.parquet",
         ],
     )
     verb(
@@ -72,6 +80,33 @@ def measure(
         )
     traits.write(table, out)
     say(f"{len(table)} cells, {len(table.columns)} columns, written to {out}")
+
+
+def leaf(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help=_LABELS)],
+    tissue: Annotated[Path, typer.Option("--tissue", metavar="FILE", help="The tissue map, of the same voxels.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A table, .csv or .parquet; one row a trait.")
+    ],
+    layers: Annotated[
+        int | None, typer.Option("--layers", metavar="N", help="Into how many layers of depth it is cut.")
+    ] = None,
+    spacing: Spacing = None,
+) -> None:
+    """Measure a leaf as a whole, by tissue and by depth: thickness, porosity, S_m, cells per mm², ..."""
+    from mesophyll import io, traits
+
+    check_output(out, (".csv", ".parquet"))
+    cells, _, _ = open_labels(labels, None, spacing)
+    given: dict[str, Any] = {} if layers is None else {"layers": layers}
+    with bars() as progress:
+        table = traits.measure_leaf(
+            cells.read(), io.read(tissue).read(), cells.known_spacing_um, progress=progress, **given
+        )
+    traits.write(table, out)
+    whole = table[table["of"] == "leaf"]
+    show([{"trait": row.trait, "value": row.value, "unit": row.unit} for row in whole.itertuples()])
+    say(f"these traits, those of tissues and of layers of depth are written to {out}")
 
 
 def open_labels(

@@ -1,4 +1,4 @@
-"""What a cell is like: `measure` gives one row a cell, `COLUMNS` says what each column means."""
+"""What a cell is like: `measure` gives one row a cell, `COLUMNS` says what each column means; and a leaf: `measure_leaf`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from mesophyll.progress import Progress, silent
 from mesophyll.tissues import name_of
 from mesophyll.traits.base import Cells, find_cells
 from mesophyll.traits.columns import COLUMNS, Column
+from mesophyll.traits.faces import Faces, find_faces
 from mesophyll.traits.hull import hulls
+from mesophyll.traits.leaf import TRAITS, measure_leaf
 from mesophyll.traits.surface import surfaces
 from mesophyll.traits.table import write
 from mesophyll.volume import check_spacing
 
-__all__ = ["COLUMNS", "Column", "measure", "write"]
+__all__ = ["COLUMNS", "TRAITS", "Column", "measure", "measure_leaf", "write"]
 
 Columns = dict[str, NDArray[Any]]
 
@@ -69,9 +71,11 @@ def measure(
     _check_shapes(array.shape, {"scan": scan, "tissue": tissue})
     cells = find_cells(array, check_spacing(spacing_um, array.ndim), tissue)
     measured: Columns = {"label": cells.numbers, "voxels": cells.voxels, "touches_border": cells.cut}
-    measured |= _positions(cells) | _shapes(cells, progress)
+    hull, long_axes = hulls(cells, progress)
+    measured |= _positions(cells) | _shapes(cells, hull)
     if tissue is not None:
         measured["tissue"] = _tissue_names(cells, tissue)
+        measured |= _in_the_leaf(cells, long_axes, find_faces(tissue, cells.spacing_um[3 - cells.ndim :]))
     if confidence:
         measured["confidence"] = np.array([confidence.get(int(number), np.nan) for number in cells.numbers])
     if scan is not None:
@@ -96,16 +100,23 @@ def _check_shapes(shape: tuple[int, ...], others: dict[str, NDArray[Any] | None]
 
 
 def _positions(cells: Cells) -> Columns:
-    first = 3 - cells.ndim
-    centres_um = cells.centres_vox * np.array(cells.spacing_um[first:])
-    return {f"centroid_{axis}_um": centres_um[:, place] for place, axis in enumerate("zyx"[first:])}
+    return {f"centroid_{axis}_um": cells.centres_um[:, place] for place, axis in enumerate("zyx"[3 - cells.ndim :])}
 
 
-def _shapes(cells: Cells, progress: Progress) -> Columns:
+def _in_the_leaf(cells: Cells, long_axes: NDArray[np.float64], faces: Faces | None) -> Columns:
+    """Return where a cell lies between the leaf's faces, and how it stands; nothing where these are not known."""
+    if faces is None:
+        return {}
+    depth, share = faces.depth(cells.centres_um)
+    along = np.abs(np.einsum("ni,ni->n", long_axes, faces.through(cells.centres_um)))
+    return {"depth_um": depth, "depth_share": share, "lean_deg": np.degrees(np.arccos(np.minimum(along, 1.0)))}
+
+
+def _shapes(cells: Cells, measured: NDArray[np.float64]) -> Columns:
     """Return everything that is made of a cell's size, its surface and its hull."""
     size = cells.voxels * np.prod(cells.spacing_um)
     facing = surfaces(cells)
-    length, width, hull = hulls(cells, progress).T
+    length, width, hull = measured.T
     surface = facing.sum(axis=1)
     surface_or_nan = np.where(surface > 0, surface, np.nan)  # a cell that fills the volume shows no surface
     shapes = {

@@ -55,6 +55,11 @@ class Cells:
         return len(self.numbers)
 
     @property
+    def centres_um(self) -> NDArray[np.float64]:
+        """Their mean positions in µm, shape (n, ndim); the first voxel's centre is 0."""
+        return np.asarray(self.centres_vox * np.array(self.spacing_um[3 - self.ndim :]))
+
+    @property
     def cut(self) -> NDArray[np.bool_]:
         """Which cells reach the edge of the volume, shape (n,): the scan may show only a part of them."""
         lengths = self.volume.shape

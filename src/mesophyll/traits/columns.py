@@ -19,6 +19,7 @@ _CROFTON = (
     "Crofton's formula on voxel lines, weights by spherical Voronoi cells (Ohser & Mücklich 2000; Legland et al. 2007)"
 )
 _CROFTON_2D = "Crofton's formula on 4 directions of pixel lines (Ohser & Mücklich 2000; Legland et al. 2007)"
+_FACES = "tissue map: smooth sheets through the outside of both epidermes"
 _HULL = "convex hull (Qhull, Barber et al. 1996) of the centres of the outer voxel faces"
 
 COLUMNS: dict[str, Column] = {
@@ -40,6 +41,13 @@ COLUMNS: dict[str, Column] = {
     "centroid_z_um": Column("µm", "mean position along Z; the first voxel's centre is 0", "labels"),
     "centroid_y_um": Column("µm", "mean position along Y; the first voxel's centre is 0", "labels"),
     "centroid_x_um": Column("µm", "mean position along X; the first voxel's centre is 0", "labels"),
+    "depth_um": Column(
+        "µm", "from the leaf's upper face to the cell's mean position, straight through the leaf", _FACES
+    ),
+    "depth_share": Column("", "the same as a share of the leaf's thickness there: 0 above, 1 below", _FACES),
+    "lean_deg": Column(
+        "°", "between the cell's first principal axis and straight through the leaf: 0 upright, 90 lying", _FACES
+    ),
     "air_share": Column(
         "", "share of the surface (2D: outline) that faces air: the map's airspace, or all background", "as the surface"
     ),

@@ -18,16 +18,20 @@ from mesophyll.traits.base import Cells
 __all__ = ["hulls"]
 
 
-def hulls(cells: Cells, progress: Progress) -> NDArray[np.float64]:
-    """Return length, width (µm) and hull size (µm³, or µm² for an image) of each cell, shape (n, 3)."""
+def hulls(cells: Cells, progress: Progress) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return length, width (µm) and hull size (µm³, or µm² for an image) of each cell, and its first principal axis.
+
+    Of shape (n, 3) and (n, ndim).
+    """
     first = 3 - cells.ndim
     spacing_um = np.array(cells.spacing_um[first:])
-    rows = np.empty((len(cells), 3))
+    rows, axes = np.empty((len(cells), 3)), np.empty((len(cells), cells.ndim))
     for place in track(range(len(cells)), "measure shapes", progress):
         inside = cells.volume[cells.boxes[place]] == place + 1
         inside = inside[0] if first else inside
-        rows[place] = _measure(_face_centres(_corners(inside)) * spacing_um, _long_axis(inside, spacing_um))
-    return rows
+        axes[place] = _long_axis(inside, spacing_um)
+        rows[place] = _measure(_face_centres(_corners(inside)) * spacing_um, axes[place])
+    return rows, axes
 
 
 def _corners(inside: NDArray[np.bool_]) -> NDArray[np.int64]:
