@@ -101,6 +101,21 @@ def test_with_a_tissue_map_air_is_a_share_of_the_leaf(tmp_path: Path) -> None:
     assert '<th scope="row">palisade</th>' in page
 
 
+def test_a_leaf_is_told_as_a_whole_and_by_depth_where_its_faces_are_known(tmp_path: Path) -> None:
+    tissue = np.full((24, 24, 24), tissues.AIRSPACE, np.uint8)
+    tissue[:, :4], tissue[:, 20:] = tissues.UPPER_EPIDERMIS, tissues.LOWER_EPIDERMIS
+    page = page_of(tmp_path, result(), tissue=same_place(tissue))
+    assert '<section id="leaf">' in page
+    found = cards(page)
+    assert found["Thickness"] == "12.0 µm"
+    assert found["Mesophyll"] == "8.00 µm"
+    assert found["Density"] == f"{2.5 / 0.012**2:,.0f} 1/mm²"  # the third cell is cut
+    assert 'aria-label="Air from upper face to lower face: 0, 0.333, 1.00,' in page
+    tissue[:, :4] = tissues.AIRSPACE
+    assert '<section id="leaf">' not in page_of(tmp_path, result(), tissue=same_place(tissue))
+    assert '<section id="leaf">' not in page_of(tmp_path, result())
+
+
 def test_scores_stand_there_only_with_the_truth(tmp_path: Path) -> None:
     made = result()
     assert '<section id="scores">' not in page_of(tmp_path, made)
@@ -251,6 +266,16 @@ def test_bars_are_as_high_as_cells_are_many() -> None:
     assert np.allclose(np.array(heights) / max(heights), [0.5, 1, 0.25], atol=0.01)
     assert "median 0.500" in svg
     assert "35 cells" in svg
+
+
+def test_layers_lie_below_each_other_as_long_as_their_values() -> None:
+    drawn = charts.profile(np.array([1.0, np.nan, 2.0]), "air <share>", "", ("above", "below"))
+    bars = re.findall(r'<rect x="92" y="([^"]*)" width="([^"]*)" height="([^"]*)"', drawn)
+    (first, short, _), (last, long, _) = [tuple(map(float, bar)) for bar in bars]
+    assert long == pytest.approx(2 * short)
+    assert last - first == pytest.approx(100)  # two of three layers down
+    assert 'aria-label="air &lt;share&gt; from above to below: 1.00, \N{EN DASH}, 2.00"' in drawn
+    assert re.findall(r"end\">(\w+)<", drawn) == ["above", "below"]
 
 
 def test_what_lies_far_beyond_is_counted_in_the_last_bar() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
 
 from mesophyll import evaluation, traits
 from mesophyll.errors import LabelsError
 from mesophyll.io import Result, replacing
-from mesophyll.labels import check
+from mesophyll.labels import Labels, check
 from mesophyll.notes import flat
 from mesophyll.progress import Progress, silent
 from mesophyll.report import html, numbers, sections
 from mesophyll.report.doubtful import doubtful
 from mesophyll.report.slices import planes
-from mesophyll.volume import Volume
+from mesophyll.volume import Spacing, Volume
 
 __all__ = ["write"]
 
@@ -62,6 +66,7 @@ def write(
         sections.slices(planes(result.scan, labels, spacing_um, summary.middle)),
         sections.charts(summary),
         sections.tissues(summary),
+        sections.leaf(_leaf(table, labels, codes, spacing_um)),
         sections.doubtful(summary, doubtful(result.scan, labels, spacing_um, table)),
         "" if scores is None else sections.scores(scores),
         sections.made(flat(result.notes)),
@@ -71,6 +76,13 @@ def write(
     lead = sections.lead(numbers.in_words(summary), result.notes)
     with replacing(path) as partial:
         partial.write_text(html.page(title, lead, "\n".join(parts)), encoding="utf-8")
+
+
+def _leaf(table: pd.DataFrame, labels: Labels, codes: NDArray[Any] | None, spacing_um: Spacing) -> pd.DataFrame | None:
+    """Measure the leaf as a whole; None where its faces are not known, or in a section."""
+    if codes is None or labels.ndim != 3 or "depth_share" not in table:
+        return None
+    return traits.measure_leaf(labels, codes, spacing_um, cells=table)
 
 
 def _check_alike(result: Result) -> None:

@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn by hand so that they follow the page's colours and print: how a trait is distributed, scores of runs."""
+"""Charts as SVG, drawn by hand so that they follow the page's colours and print: distributions, profiles, scores of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mesophyll.report.numbers import written
 
-__all__ = ["histogram", "intervals"]
+__all__ = ["histogram", "intervals", "profile"]
 
 _WIDTH, _HEIGHT, _TOP, _FLOOR = 440, 200, 34, 172
 """In units of the drawing: its size, and where the bars may begin and stand."""
@@ -80,8 +80,10 @@ def _axis(ticks: Sequence[float], *, beyond: bool) -> str:
     words[-1] = f"≥ {words[-1]}" if beyond else words[-1]
     texts = [
         f'<text x="{_across(tick, ticks[-1]):.1f}" y="{_FLOOR + 18}">{word}</text>'
-        for tick, word in zip(ticks, words, strict=True)
+        for tick, word in zip(ticks[:-1], words, strict=False)
     ]
+    # The last one is the longest, and stands where there is no room to its right.
+    texts.append(f'<text x="{_WIDTH - 4}" y="{_FLOOR + 18}" style="text-anchor: end">{words[-1]}</text>')
     return f'<g class="axis">{line}{"".join(texts)}</g>'
 
 
@@ -92,6 +94,44 @@ def _median(value: float, end: float, word: str) -> str:
     return (
         f'<g class="median"><line x1="{place:.1f}" x2="{place:.1f}" y1="14" y2="{_FLOOR}"/>'
         f'<text x="{text:.1f}" y="22" text-anchor="{side}">median {word}</text></g>'
+    )
+
+
+_SIDE, _LAYERS = 92, 150
+"""Of a profile: the room for the words beside it, and how high all layers together are."""
+
+
+def profile(values: NDArray[Any], name: str, unit: str, ends: tuple[str, str]) -> str:
+    """Draw a trait layer by layer, from above to below, as bars that lie.
+
+    Parameters
+    ----------
+    values
+        Shape (layers,); a layer of which nothing is known is NaN.
+    name, unit
+        What they are; the unit is empty for a pure number.
+    ends
+        What lies above the first layer, and below the last.
+    """
+    known = values[np.isfinite(values)]
+    ticks = _ticks(max(float(known.max(initial=0.0)), 1e-9))
+    scale, step = (_WIDTH - _SIDE - 30) / ticks[-1], _LAYERS / len(values)
+    bars = "".join(
+        f'<rect x="{_SIDE}" y="{14 + place * step + 0.75:.1f}" width="{value * scale:.1f}" height="{step - 1.5:.1f}" rx="1.5"/>'
+        for place, value in enumerate(values)
+        if np.isfinite(value)
+    )
+    floor = 14 + _LAYERS
+    texts = "".join(f'<text x="{_SIDE + tick * scale:.1f}" y="{floor + 18}">{tick:,g}</text>' for tick in ticks)
+    sides = "".join(
+        f'<text x="{_SIDE - 10}" y="{place}" style="text-anchor: end">{html.escape(word)}</text>'
+        for word, place in zip(ends, (24, floor - 4), strict=True)
+    )
+    line = f'<line x1="{_SIDE}" x2="{_SIDE}" y1="14" y2="{floor}"/>'
+    told = f"{name} from {ends[0]} to {ends[1]}: {', '.join(written(float(value), unit) for value in values)}"
+    return (
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {floor + 28}" role="img" aria-label="{html.escape(told, quote=True)}">'
+        f'<g class="bars">{bars}</g><g class="axis">{line}{texts}{sides}</g></svg>'
     )
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from mesophyll.evaluation import THRESHOLDS, Scores
-from mesophyll.report.charts import histogram
+from mesophyll.report.charts import histogram, profile
 from mesophyll.report.doubtful import Doubtful
 from mesophyll.report.html import cards, section, table, text
 from mesophyll.report.numbers import Summary, median, written
 from mesophyll.report.slices import Plane
-from mesophyll.traits import COLUMNS
+from mesophyll.traits import COLUMNS, TRAITS
 
-__all__ = ["charts", "doubtful", "figures", "glossary", "lead", "made", "scores", "slices", "tissues"]
+__all__ = ["charts", "doubtful", "figures", "glossary", "lead", "leaf", "made", "scores", "slices", "tissues"]
 
 _NAMES = {
     "volume_um3": "volume",
@@ -24,6 +27,25 @@ _NAMES = {
     "air_share": "air share",
 }
 """What the shown traits are called."""
+
+
+_LEAF = {
+    "thickness_um": ("Thickness", "from face to face"),
+    "mesophyll_um": ("Mesophyll", "between the epidermes"),
+    "area_mm2": ("Area", "of the leaf in the scan"),
+    "porosity": ("Porosity", "air in the mesophyll"),
+    "exposed_per_area": ("Sₘ", "surface of mesophyll cells on air"),
+    "cells_per_mm2": ("Density", "cells for each area of leaf"),
+}
+"""What is shown of the leaf as a whole: what it is called, and a note."""
+
+_BY_DEPTH = {
+    "porosity": "Air",
+    "cells_per_mm3": "Cells",
+    "exposed_per_area": "Surface on air",
+    "cell_volume_um3": "Median volume",
+}
+"""What is shown of layers, and what it is called."""
 
 
 def lead(words: str, notes: Mapping[str, Any]) -> str:
@@ -98,6 +120,25 @@ def tissues(summary: Summary) -> str:
             row["right, by their confidence"] = _percent(cells["confidence"].mean())
         rows.append(row)
     return section("tissues", "By tissue", "Medians of whole cells.", table(rows))
+
+
+def leaf(traits: pd.DataFrame | None) -> str:
+    """Show the leaf as a whole and by depth; nothing where it was not measured."""
+    if traits is None:
+        return ""
+    whole = traits[traits["of"] == "leaf"].set_index("trait")["value"]
+    shown = cards(
+        [(named, written(whole.get(name, np.nan), TRAITS[name].unit), note) for name, (named, note) in _LEAF.items()]
+    )
+    layers = traits[traits["of"].str.startswith("depth")].pivot(index="of", columns="trait", values="value")
+    drawn = "".join(
+        f"<figure><figcaption><b>{text(named)}</b> {text(TRAITS[name].unit)}</figcaption>"
+        + profile(layers[name].to_numpy(float), named, TRAITS[name].unit, ("upper face", "lower face"))
+        + "</figure>"
+        for name, named in _BY_DEPTH.items()
+    )
+    note = "Its faces are smooth sheets through the outside of both epidermes; layers by depth are equally thick."
+    return section("leaf", "The leaf", note, f'{shown}<h3>By depth</h3><div class="charts">{drawn}</div>')
 
 
 def doubtful(summary: Summary, least: Sequence[Doubtful]) -> str:
