@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 from complaint import complaint
 from mesophyll import phantom
-from mesophyll.errors import LabelsError, SettingsError
+from mesophyll.errors import FileError, LabelsError, SettingsError
 from mesophyll.tissues import (
     AIRSPACE,
     LOWER_EPIDERMIS,
@@ -17,7 +20,8 @@ from mesophyll.tissues import (
     TISSUES,
     UPPER_EPIDERMIS,
 )
-from mesophyll.traits import TRAITS, measure, measure_leaf
+from mesophyll.traits import TRAITS, base, measure, measure_leaf
+from mesophyll.traits.connected import largest_share
 from mesophyll.traits.faces import Faces, find_faces
 
 SHAPE = (60, 90, 70)
@@ -287,3 +291,62 @@ def test_what_is_no_leaf_is_told():
     )
     complaint(LabelsError, lambda: measure_leaf(labels[0], codes[0], STEP), "2 axes", "a volume", "(Z, Y, X)")
     complaint(SettingsError, lambda: measure_leaf(labels, codes, STEP, layers=0), "layers = 0", "at least one", "take")
+
+
+# --- larger than memory ----------------------------------------------------------------------------------------------------
+
+
+class Lazy:
+    """An array that is read region by region, and counts how much of it was held at once."""
+
+    def __init__(self, array: NDArray[np.generic]) -> None:
+        self.array, self.shape, self.dtype, self.most = array, array.shape, array.dtype, 0
+
+    def __getitem__(self, region):
+        block = self.array[region]
+        self.most = max(self.most, block.size)
+        return block
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slab_by_slab_comes_to_the_same(axis, monkeypatch, tmp_path):
+    labels, codes, _ = with_balls(10)
+    labels, codes = np.moveaxis(labels, 1, axis).copy(), np.moveaxis(codes, 1, axis).copy()
+    grey = np.random.default_rng(0).random(labels.shape)
+    cells = measure(labels, STEP, tissue=codes, scan=grey)
+    leaf = measure_leaf(labels, codes, STEP, cells=cells)
+    layer = int(np.prod(labels.shape[1:]))
+    monkeypatch.setattr(base, "SLAB_VOX", 7 * layer)
+    lazy = [Lazy(array) for array in (labels, codes, grey)]
+    again = measure(lazy[0], STEP, tissue=lazy[1], scan=lazy[2], scratch=tmp_path)
+    pd.testing.assert_frame_equal(again, cells)
+    assert (tmp_path / "cells.npy").stat().st_size > 4 * labels.size
+    pd.testing.assert_frame_equal(measure_leaf(lazy[0], lazy[1], STEP, cells=again), leaf)
+    pd.testing.assert_frame_equal(measure_leaf(lazy[0], lazy[1], STEP, scratch=tmp_path), leaf)
+    assert [array.most for array in lazy] == [7 * layer] * 3
+
+
+def test_an_image_is_measured_slab_by_slab_too(monkeypatch):
+    labels, codes = with_rods(0)
+    labels, codes = labels[SHAPE[0] // 2], codes[SHAPE[0] // 2]
+    cells = measure(labels, STEP, tissue=codes)
+    monkeypatch.setattr(base, "SLAB_VOX", 1)
+    pd.testing.assert_frame_equal(measure(labels, STEP, tissue=codes), cells)
+
+
+def test_pieces_that_meet_in_another_slab_are_one(monkeypatch):
+    codes = np.zeros((9, 5, 7), np.uint8)
+    codes[1:8, 2, 1] = codes[1:8, 2, 3] = codes[7, 2, 1:4] = AIRSPACE  # two legs, joined below
+    codes[0, 0, 0] = codes[3, 4, 6] = AIRSPACE
+    joined = (7 + 7 + 1) / 17
+    assert largest_share(codes, AIRSPACE) == pytest.approx(joined)
+    monkeypatch.setattr(base, "SLAB_VOX", 1)
+    assert largest_share(codes, AIRSPACE) == pytest.approx(joined)
+    assert np.isnan(largest_share(codes, PALISADE))
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(monkeypatch, tmp_path):
+    labels, _ = with_rods(0)
+    monkeypatch.setattr("mesophyll.scratch.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    complaint(FileError, lambda: measure(labels, STEP, scratch=tmp_path), "has 0.0 GB left", "needs", "make room")
+    assert not list(tmp_path.iterdir())

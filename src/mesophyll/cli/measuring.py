@@ -11,7 +11,7 @@ import typer
 
 from mesophyll.cli.numbers import Numbers, Spacing, one_or_all
 from mesophyll.cli.options import ScanFile, TissueFile
-from mesophyll.cli.outputs import check_output
+from mesophyll.cli.outputs import check_output, scratch_beside
 from mesophyll.cli.screen import bars, busy, say, show
 from mesophyll.cli.verb import verb
 
@@ -69,13 +69,14 @@ def measure(
 
     check_output(out, (".csv", ".parquet"))
     cells, image, sure = open_labels(labels, scan, spacing)
-    with bars() as progress:
+    with scratch_beside(out) as scratch, bars() as progress:
         table = traits.measure(
-            cells.read(),
+            cells.data,
             cells.known_spacing_um,
-            scan=None if image is None else image.read(),
-            tissue=None if tissue is None else io.read(tissue).read(),
+            scan=None if image is None else image.data,
+            tissue=None if tissue is None else io.read(tissue).data,
             confidence=sure,
+            scratch=scratch,
             progress=progress,
         )
     traits.write(table, out)
@@ -99,9 +100,9 @@ def leaf(
     check_output(out, (".csv", ".parquet"))
     cells, _, _ = open_labels(labels, None, spacing)
     given: dict[str, Any] = {} if layers is None else {"layers": layers}
-    with bars() as progress:
+    with scratch_beside(out) as scratch, bars() as progress:
         table = traits.measure_leaf(
-            cells.read(), io.read(tissue).read(), cells.known_spacing_um, progress=progress, **given
+            cells.data, io.read(tissue).data, cells.known_spacing_um, scratch=scratch, progress=progress, **given
         )
     traits.write(table, out)
     whole = table[table["of"] == "leaf"]

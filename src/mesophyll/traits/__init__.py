@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import fastremap
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.errors import LabelsError
-from mesophyll.labels import check
 from mesophyll.progress import Progress, silent
 from mesophyll.tissues import name_of
-from mesophyll.traits.base import Cells, find_cells
+from mesophyll.traits.base import Cells, find_cells, slabs
 from mesophyll.traits.columns import COLUMNS, Column
 from mesophyll.traits.faces import Faces, find_faces
 from mesophyll.traits.hull import hulls
 from mesophyll.traits.leaf import TRAITS, measure_leaf
 from mesophyll.traits.surface import surfaces
 from mesophyll.traits.table import write
-from mesophyll.volume import check_spacing
+from mesophyll.volume import LazyArray, check_spacing
 
 __all__ = ["COLUMNS", "TRAITS", "Column", "measure", "measure_leaf", "write"]
 
 Columns = dict[str, NDArray[Any]]
 
 
-def measure(
-    labels: ArrayLike,
+def measure(  # noqa: PLR0913 - what is known of the voxels
+    labels: ArrayLike | LazyArray,
     spacing_um: float | Sequence[float],
     *,
-    scan: NDArray[Any] | None = None,
-    tissue: NDArray[Any] | None = None,
+    scan: LazyArray | None = None,
+    tissue: LazyArray | None = None,
     confidence: Mapping[int, float] | None = None,
+    scratch: Path | None = None,
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """Measure every cell.
@@ -41,7 +43,8 @@ def measure(
     Parameters
     ----------
     labels
-        Shape (Y, X) or (Z, Y, X): 0 background, > 0 cells, -1 unknown.
+        Shape (Y, X) or (Z, Y, X): 0 background, > 0 cells, -1 unknown. This array and the others may be lazy: they are read
+        slab by slab.
     spacing_um
         Edge lengths of a voxel in µm, in the order of the axes; one number for cubic voxels.
     scan
@@ -51,6 +54,9 @@ def measure(
         it all background does.
     confidence
         How sure each cell is, by its number, for ``confidence``; NaN where it is not told.
+    scratch
+        A folder in which the cells lie meanwhile, four bytes a voxel, so that they may be larger than memory; without one they
+        are held in memory.
     progress
         Told how many cells are measured.
 
@@ -66,10 +72,13 @@ def measure(
         Where the labels are no labelling, or the other arrays have another shape.
     VolumeError
         Where the spacing is not one positive number for each axis.
+    FileError
+        Where the disk of ``scratch`` has no room.
     """
-    array = check(labels)
-    _check_shapes(array.shape, {"scan": scan, "tissue": tissue})
-    cells = find_cells(array, check_spacing(spacing_um, array.ndim), tissue)
+    array: LazyArray = labels if hasattr(labels, "shape") else np.asarray(labels)  # type: ignore[assignment]
+    shape = tuple(array.shape)
+    _check_shapes(shape, {"scan": scan, "tissue": tissue})
+    cells = find_cells(array, check_spacing(spacing_um, len(shape)), tissue, scratch)
     measured: Columns = {"label": cells.numbers, "voxels": cells.voxels, "touches_border": cells.cut}
     hull, long_axes = hulls(cells, progress)
     measured |= _positions(cells) | _shapes(cells, hull)
@@ -83,7 +92,7 @@ def measure(
     return pd.DataFrame({name: measured[name] for name in COLUMNS if name in measured})
 
 
-def _check_shapes(shape: tuple[int, ...], others: dict[str, NDArray[Any] | None]) -> None:
+def _check_shapes(shape: tuple[int, ...], others: dict[str, LazyArray | None]) -> None:
     if len(shape) not in (2, 3):
         raise LabelsError(
             f"labels have {len(shape)} axes of lengths {shape}",
@@ -91,7 +100,7 @@ def _check_shapes(shape: tuple[int, ...], others: dict[str, NDArray[Any] | None]
             "pass one volume",
         )
     for name, array in others.items():
-        if array is not None and array.shape != shape:
+        if array is not None and tuple(array.shape) != shape:
             raise LabelsError(
                 f"{name} of shape {array.shape} and labels of shape {shape}",
                 "a cell is measured voxel by voxel in both",
@@ -148,18 +157,27 @@ def _named_2d(area: NDArray[Any], perimeter: NDArray[Any], perimeter_or_nan: NDA
     }
 
 
-def _tissue_names(cells: Cells, tissue: NDArray[Any]) -> NDArray[Any]:
+def _tissue_names(cells: Cells, tissue: LazyArray) -> NDArray[Any]:
     """Return the name of the tissue in which most of each cell lies."""
-    codes = np.unique(tissue)
-    voxels = [_sums(cells, tissue == code) for code in codes]
-    most = np.argmax(voxels, axis=0) if len(cells) else np.zeros(0, dtype=int)
+    parts = list(slabs(tissue.shape))
+    codes = np.unique(np.concatenate([fastremap.unique(np.asarray(tissue[part])) for part in parts] or [np.zeros(0)]))
+    voxels = np.zeros((len(cells) + 1, len(codes)), np.int64)
+    for numbers, values in zip(_numbers(cells, parts), (np.asarray(tissue[part]) for part in parts), strict=True):
+        place = numbers * len(codes) + np.searchsorted(codes, values.ravel())
+        voxels += np.bincount(place, minlength=voxels.size).reshape(voxels.shape)
+    most = np.argmax(voxels[1:], axis=1) if len(cells) else np.zeros(0, dtype=int)
     return np.array([name_of(int(code)) for code in codes[most]], dtype=object)
 
 
-def _sums(cells: Cells, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the sum of values over each cell's voxels, shape (n,); layer by layer, for the sake of memory."""
-    sums = np.zeros(len(cells) + 1)
-    layers = values.reshape(cells.volume.shape)
-    for numbers, layer in zip(np.maximum(cells.volume, 0), layers, strict=True):
-        sums += np.bincount(numbers.ravel(), weights=layer.ravel(), minlength=len(sums))
+def _sums(cells: Cells, values: LazyArray) -> NDArray[np.float64]:
+    """Return the sum of values over each cell's voxels, shape (n,)."""
+    sums, parts = np.zeros(len(cells) + 1), list(slabs(values.shape))
+    for numbers, part in zip(_numbers(cells, parts), parts, strict=True):
+        sums += np.bincount(numbers, weights=np.asarray(values[part]).ravel(), minlength=len(sums))
     return sums[1:]
+
+
+def _numbers(cells: Cells, parts: Sequence[slice]) -> Iterator[NDArray[np.int64]]:
+    """Yield the number of each voxel's cell, 0 where there is none, slab by slab in a row."""
+    volume = cells.volume if cells.ndim == 3 else cells.volume[0]
+    return (np.maximum(volume[part], 0).ravel().astype(np.int64) for part in parts)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mesophyll.tissues import LOWER_EPIDERMIS, UPPER_EPIDERMIS
-from mesophyll.volume import Spacing
+from mesophyll.traits.base import slabs
+from mesophyll.volume import LazyArray, Spacing
 
 __all__ = ["Faces", "find_faces"]
 
@@ -116,24 +117,27 @@ class Faces:
         return np.asarray(ndimage.map_coordinates(values, columns.T, order=1, mode="nearest"))
 
 
-def find_faces(tissue: NDArray[np.integer], spacing_um: Spacing) -> Faces | None:
+def find_faces(tissue: LazyArray, spacing_um: Spacing) -> Faces | None:
     """Find both faces of a leaf in a tissue map; None where it holds only one epidermis, or none, or hardly any of them.
 
     Parameters
     ----------
     tissue
-        Codes of `mesophyll.tissues`, shape (Z, Y, X), or (Y, X) for a section through the leaf.
+        Codes of `mesophyll.tissues`, shape (Z, Y, X), or (Y, X) for a section through the leaf. It is read slab by slab.
     spacing_um
         Edge lengths of a voxel.
     """
-    upper, lower = tissue == UPPER_EPIDERMIS, tissue == LOWER_EPIDERMIS
-    if not (upper.any() and lower.any()):
+    middles = [_middle(tissue, code) for code in (UPPER_EPIDERMIS, LOWER_EPIDERMIS)]
+    ways = (middles[1] - middles[0]) * np.array(spacing_um)
+    if not np.isfinite(ways).all():
         return None
-    ways = (_middle(lower) - _middle(upper)) * np.array(spacing_um)
     axis = int(np.argmax(np.abs(ways)))
     others = spacing_um[:axis] + spacing_um[axis + 1 :]
     rising = bool(ways[axis] > 0)
-    columns = [_columns(upper, axis, low=rising), _columns(lower, axis, low=not rising)]
+    columns = [
+        _columns(tissue, code, axis, low=low)
+        for code, low in ((UPPER_EPIDERMIS, rising), (LOWER_EPIDERMIS, not rising))
+    ]
     sheets = [_sheet(outside * spacing_um[axis], met, others) for outside, met in columns]
     if sheets[0] is None or sheets[1] is None:
         return None
@@ -141,19 +145,37 @@ def find_faces(tissue: NDArray[np.integer], spacing_um: Spacing) -> Faces | None
     return Faces(axis, spacing_um, upper_um, lower_um, columns[0][1] & columns[1][1])
 
 
-def _middle(face: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the mean place of what is true, in voxels."""
-    counts = [
-        np.atleast_1d(face.sum(axis=tuple(other for other in range(face.ndim) if other != axis)))
-        for axis in range(face.ndim)
+def _middle(tissue: LazyArray, code: int) -> NDArray[np.float64]:
+    """Return the mean place of a tissue, in voxels; NaN where there is none."""
+    total, sums = 0, np.zeros(len(tissue.shape))
+    for slab in slabs(tissue.shape):
+        face = np.asarray(tissue[slab]) == code
+        total += int(face.sum())
+        for axis, length in enumerate(face.shape):
+            counts = face.sum(axis=tuple(other for other in range(face.ndim) if other != axis))
+            sums[axis] += counts @ np.arange(length) + (slab.start * counts.sum() if axis == 0 else 0)
+    return sums / total if total else np.full(len(sums), np.nan)
+
+
+def _columns(tissue: LazyArray, code: int, axis: int, *, low: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return where each column enters a tissue, from its low end or from its high one, in voxels; and whether it does."""
+    entered = [
+        _entered(np.asarray(tissue[slab]) == code, axis, slab.start if axis == 0 else 0, low=low)
+        for slab in slabs(tissue.shape)
     ]
-    return np.array([count @ np.arange(len(count)) / count.sum() for count in counts])
+    if axis:
+        return np.concatenate([first for first, _ in entered]), np.concatenate([met for _, met in entered])
+    outside, found = entered[0] if low else entered[-1]
+    for first, met in entered[1:] if low else entered[-2::-1]:  # from the outside to the inside
+        outside, found = np.where(found, outside, first), found | met
+    return outside, found
 
 
-def _columns(face: NDArray[np.bool_], axis: int, *, low: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return where each column enters what is true, from its low end or from its high one, in voxels; and whether it does."""
+def _entered(
+    face: NDArray[np.bool_], axis: int, start: int, *, low: bool
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     first = face.argmax(axis) - 0.5 if low else face.shape[axis] - np.flip(face, axis).argmax(axis) - 0.5
-    return np.asarray(first, np.float64), np.asarray(face.any(axis))
+    return start + np.asarray(first, np.float64), np.asarray(face.any(axis))
 
 
 def _sheet(outside_um: Heights, met: NDArray[np.bool_], spacing_um: tuple[float, ...]) -> Heights | None:

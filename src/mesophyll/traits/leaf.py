@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-import cc3d
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.errors import LabelsError, SettingsError
-from mesophyll.labels import check
 from mesophyll.progress import Progress, silent
 from mesophyll.tissues import (
     AIRSPACE,
@@ -28,9 +27,11 @@ from mesophyll.tissues import (
     UNKNOWN_CODE,
     UPPER_EPIDERMIS,
 )
+from mesophyll.traits.base import slabs
 from mesophyll.traits.columns import Column
+from mesophyll.traits.connected import largest_share
 from mesophyll.traits.faces import Faces, find_faces
-from mesophyll.volume import Spacing, check_spacing
+from mesophyll.volume import LazyArray, Spacing, check_spacing
 
 __all__ = ["LAYERS", "TRAITS", "measure_leaf"]
 
@@ -66,13 +67,14 @@ TRAITS: dict[str, Column] = {
 """Every trait that `measure_leaf` can give."""
 
 
-def measure_leaf(
-    labels: ArrayLike,
-    tissue: NDArray[np.integer],
+def measure_leaf(  # noqa: PLR0913 - what is known of the voxels
+    labels: ArrayLike | LazyArray,
+    tissue: LazyArray,
     spacing_um: float | tuple[float, ...],
     *,
     cells: pd.DataFrame | None = None,
     layers: int = LAYERS,
+    scratch: Path | None = None,
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """Measure a leaf as a whole, by tissue and by depth.
@@ -80,7 +82,7 @@ def measure_leaf(
     Parameters
     ----------
     labels
-        Shape (Z, Y, X): 0 background, > 0 cells, -1 unknown.
+        Shape (Z, Y, X): 0 background, > 0 cells, -1 unknown. This array and the map may be lazy: they are read slab by slab.
     tissue
         Codes of `mesophyll.tissues`, of the same shape. Air outside the leaf is background, and no airspace.
     spacing_um
@@ -89,6 +91,8 @@ def measure_leaf(
         The cells measured with this map, see `mesophyll.traits.measure`; they are measured now, if None.
     layers
         How many the leaf is cut into by depth, between its faces.
+    scratch
+        As of `mesophyll.traits.measure`.
     progress
         Told how many cells are measured.
 
@@ -107,15 +111,15 @@ def measure_leaf(
     """
     from mesophyll.traits import measure
 
-    array = check(labels)
-    if array.ndim != 3:
+    axes = np.ndim(labels) if not hasattr(labels, "shape") else len(labels.shape)
+    if axes != 3:
         raise LabelsError(
-            f"labels have {array.ndim} axes", "the area of a leaf is told by a volume", "pass one of the axes (Z, Y, X)"
+            f"labels have {axes} axes", "the area of a leaf is told by a volume", "pass one of the axes (Z, Y, X)"
         )
     if layers < 1:
         raise SettingsError(f"layers = {layers}", "a leaf has at least one", f"take {LAYERS}")
-    spacing = check_spacing(spacing_um, array.ndim)
-    table = measure(array, spacing, tissue=tissue, progress=progress) if cells is None else cells
+    spacing = check_spacing(spacing_um, axes)
+    table = measure(labels, spacing, tissue=tissue, scratch=scratch, progress=progress) if cells is None else cells
     faces = find_faces(tissue, spacing)
     if faces is None:
         raise LabelsError(
@@ -148,14 +152,13 @@ class _Leaf:
     voxels: NDArray[np.int64]
 
     @classmethod
-    def of(cls, tissue: NDArray[np.integer], spacing_um: Spacing, faces: Faces, layers: int) -> _Leaf:
-        """Count voxels, layer by layer across the first axis for the sake of memory."""
+    def of(cls, tissue: LazyArray, spacing_um: Spacing, faces: Faces, layers: int) -> _Leaf:
+        """Count voxels slab by slab."""
         voxels = np.zeros((layers, 256), np.int64)
         length = tissue.shape[faces.axis]
-        for place in range(len(tissue)):
-            slab = slice(place, place + 1)
+        for slab in slabs(tissue.shape):
             layer = _layer(faces.shares(slab, length), layers)
-            pairs = layer * 256 + tissue[slab].astype(np.int64)
+            pairs = layer * 256 + np.asarray(tissue[slab]).astype(np.int64)
             voxels += np.bincount(pairs.ravel(), minlength=voxels.size).reshape(voxels.shape)
         return cls(spacing_um, faces, voxels)
 
@@ -203,20 +206,20 @@ def _layer(shares: NDArray[np.float64], layers: int) -> NDArray[np.int64]:
 Row = tuple[str, float]
 
 
-def _whole(leaf: _Leaf, cells: pd.DataFrame, tissue: NDArray[np.integer]) -> Iterator[Row]:
+def _whole(leaf: _Leaf, cells: pd.DataFrame, tissue: LazyArray) -> Iterator[Row]:
     seen, faces = leaf.faces.seen, leaf.faces
     yield "area_mm2", leaf.area_um2 / 1e6
     yield "thickness_um", leaf.thickness_um
     yield "thickness_sd_um", float(faces.thickness_um[seen].std())
     step = leaf.spacing_um[faces.axis]
     epidermes = {
-        name: float(((tissue == code).sum(axis=faces.axis) * step * faces.upright)[seen].mean())
+        name: float((_high(tissue, code, faces.axis) * step * faces.upright)[seen].mean())
         for name, code in (("upper_epidermis_um", UPPER_EPIDERMIS), ("lower_epidermis_um", LOWER_EPIDERMIS))
     }
     yield from epidermes.items()
     yield "mesophyll_um", leaf.thickness_um - sum(epidermes.values())
     yield "porosity", _ratio(leaf.volume_of(AIRSPACE), leaf.volume_of(AIRSPACE, *_MESOPHYLL))
-    yield "connected_air", _largest_share(tissue == AIRSPACE)
+    yield "connected_air", largest_share(tissue, AIRSPACE)
     exposed = _exposed(cells[cells["tissue"].isin([TISSUES[code] for code in _MESOPHYLL])])
     yield "exposed_per_area", exposed / leaf.area_um2
     yield "exposed_per_volume", _ratio(exposed, leaf.volume_of(AIRSPACE, *_MESOPHYLL))
@@ -264,11 +267,10 @@ def _exposed(cells: pd.DataFrame) -> float:
     return float((cells["surface_um2"] * cells["air_share"]).sum())
 
 
-def _largest_share(inside: NDArray[np.bool_]) -> float:
-    if not inside.any():
-        return np.nan
-    pieces = cc3d.connected_components(inside, connectivity=6)
-    return float(cc3d.statistics(pieces)["voxel_counts"][1:].max() / inside.sum())
+def _high(tissue: LazyArray, code: int, axis: int) -> NDArray[np.int64]:
+    """Return how many voxels of a tissue each column holds."""
+    counts = [(np.asarray(tissue[slab]) == code).sum(axis=axis) for slab in slabs(tissue.shape)]
+    return np.asarray(np.sum(counts, axis=0) if axis == 0 else np.concatenate(counts))
 
 
 def _ratio(part: Any, whole: Any) -> float:

@@ -80,9 +80,9 @@ def _exits(volume: Any, steps: Any, count: Any) -> Any:
     """
     depth, height, width = volume.shape
     exits = np.zeros((count + 1, len(steps), 3), np.int64)
-    for direction in range(len(steps)):
-        dz, dy, dx = steps[direction]
-        for z in range(depth):
+    for z in range(depth):  # layer by layer: the volume may lie in a file
+        for direction in range(len(steps)):
+            dz, dy, dx = steps[direction]
             next_z = min(max(z + dz, 0), depth - 1)
             for y in range(height):
                 next_y = min(max(y + dy, 0), height - 1)
