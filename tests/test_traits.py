@@ -14,7 +14,7 @@ from scipy.special import ellipeinc, ellipkinc
 
 from mesophyll import tissues
 from mesophyll.errors import FileError, LabelsError, VolumeError
-from mesophyll.traits import COLUMNS, measure, write
+from mesophyll.traits import COLUMNS, base, measure, write
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.65, 0.65, 0.65), (2.0, 1.0, 1.0), (3.0, 1.0, 1.0), (1.0, 3.0, 3.0), (1.0, 2.0, 3.0)]
 
@@ -395,3 +395,35 @@ def test_labels_with_other_axes_are_an_error() -> None:
 def test_a_wrong_spacing_is_an_error() -> None:
     with pytest.raises(VolumeError, match="3 axes need one positive number"):
         measure(np.zeros((2, 2, 2), np.int32), (1.0, 2.0))
+
+
+# ---- what a cell touches -------------------------------------------------------------------------------------------
+
+
+def test_surface_on_epidermis_and_vein_is_told_on_its_own() -> None:
+    labels, codes = np.zeros((20, 44, 20), np.int32), np.full((20, 44, 20), tissues.AIRSPACE, np.uint8)
+    row = (tissues.UPPER_EPIDERMIS, tissues.PALISADE, tissues.VEIN)
+    for number, code in enumerate(row, start=1):
+        box = (slice(4, 16), slice(12 * number - 8, 12 * number + 4), slice(4, 16))
+        labels[box], codes[box] = number, code
+    table = measure(labels, 1.0, tissue=codes)
+    middle = table.iloc[1]
+    assert middle.epidermis_share == pytest.approx(1 / 6, abs=0.03)
+    assert middle.vein_share == pytest.approx(middle.epidermis_share)
+    assert middle.cell_share == pytest.approx(middle.epidermis_share + middle.vein_share)
+    assert middle.air_share + middle.cell_share == pytest.approx(1)
+    assert table["epidermis_share"].to_numpy()[[0, 2]].tolist() == [0, 0]
+    plain = measure(labels, 1.0)
+    assert "epidermis_share" not in plain
+    assert plain["cell_share"].to_numpy() == pytest.approx(table["cell_share"].to_numpy())
+
+
+@pytest.mark.parametrize("slab", [2**24, 1])
+def test_neighbours_are_those_with_a_face_in_common(slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "SLAB_VOX", slab)
+    labels = np.zeros((4, 5, 6), np.int32)
+    labels[0, :2, :2], labels[1, :2, :2], labels[0, 2, 2], labels[0, 2, 0], labels[3, 4, 5] = 7, 9, 12, 11, 20
+    table = measure(labels, 1.0)
+    assert dict(zip(table["label"], table["neighbours"], strict=True)) == {7: 2, 9: 1, 11: 1, 12: 0, 20: 0}
+    assert measure(labels[0], 1.0)["neighbours"].tolist() == [1, 1, 0]
+    assert measure(np.ones((3, 3, 3), np.int32), 1.0)["neighbours"].tolist() == [0]

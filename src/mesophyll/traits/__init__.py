@@ -13,19 +13,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.errors import LabelsError
 from mesophyll.progress import Progress, silent
-from mesophyll.tissues import name_of
+from mesophyll.tissues import BUNDLE_SHEATH, LOWER_EPIDERMIS, UPPER_EPIDERMIS, VEIN, name_of
 from mesophyll.traits.base import Cells, find_cells, slabs
 from mesophyll.traits.columns import COLUMNS, Column
 from mesophyll.traits.faces import Faces, find_faces
 from mesophyll.traits.hull import hulls
 from mesophyll.traits.leaf import TRAITS, measure_leaf
-from mesophyll.traits.surface import surfaces
+from mesophyll.traits.neighbours import neighbours
+from mesophyll.traits.surface import ON_AIR, ON_OTHER, surfaces
 from mesophyll.traits.table import write
 from mesophyll.volume import LazyArray, check_spacing
 
 __all__ = ["COLUMNS", "TRAITS", "Column", "measure", "measure_leaf", "write"]
 
 Columns = dict[str, NDArray[Any]]
+
+_EPIDERMAL, _VASCULAR = 1, 2
+_GROUPS = {UPPER_EPIDERMIS: _EPIDERMAL, LOWER_EPIDERMIS: _EPIDERMAL, BUNDLE_SHEATH: _VASCULAR, VEIN: _VASCULAR}
+_SHARES = {"epidermis_share": _EPIDERMAL, "vein_share": _VASCULAR}
+"""Which cells' surface towards which others is told on its own; all others are group 0."""
 
 
 def measure(  # noqa: PLR0913 - what is known of the voxels
@@ -81,9 +87,10 @@ def measure(  # noqa: PLR0913 - what is known of the voxels
     cells = find_cells(array, check_spacing(spacing_um, len(shape)), tissue, scratch)
     measured: Columns = {"label": cells.numbers, "voxels": cells.voxels, "touches_border": cells.cut}
     hull, long_axes = hulls(cells, progress)
-    measured |= _positions(cells) | _shapes(cells, hull)
-    if tissue is not None:
-        measured["tissue"] = _tissue_names(cells, tissue)
+    codes = None if tissue is None else _tissues(cells, tissue)
+    measured |= _positions(cells) | _shapes(cells, hull, codes) | {"neighbours": neighbours(cells)}
+    if tissue is not None and codes is not None:
+        measured["tissue"] = np.array([name_of(int(code)) for code in codes], dtype=object)
         measured |= _in_the_leaf(cells, long_axes, find_faces(tissue, cells.spacing_um[3 - cells.ndim :]))
     if confidence:
         measured["confidence"] = np.array([confidence.get(int(number), np.nan) for number in cells.numbers])
@@ -121,10 +128,15 @@ def _in_the_leaf(cells: Cells, long_axes: NDArray[np.float64], faces: Faces | No
     return {"depth_um": depth, "depth_share": share, "lean_deg": np.degrees(np.arccos(np.minimum(along, 1.0)))}
 
 
-def _shapes(cells: Cells, measured: NDArray[np.float64]) -> Columns:
+def _shapes(cells: Cells, measured: NDArray[np.float64], codes: NDArray[Any] | None) -> Columns:
     """Return everything that is made of a cell's size, its surface and its hull."""
     size = cells.voxels * np.prod(cells.spacing_um)
-    facing = surfaces(cells)
+    groups = (
+        np.zeros(len(cells), np.int64)
+        if codes is None
+        else np.array([_GROUPS.get(int(code), 0) for code in codes], int)
+    )
+    facing = surfaces(cells, groups)
     length, width, hull = measured.T
     surface = facing.sum(axis=1)
     surface_or_nan = np.where(surface > 0, surface, np.nan)  # a cell that fills the volume shows no surface
@@ -132,11 +144,18 @@ def _shapes(cells: Cells, measured: NDArray[np.float64]) -> Columns:
         "length_um": length,
         "width_um": width,
         "solidity": np.minimum(size / hull, 1.0),
-        "air_share": facing[:, 0] / surface_or_nan,
-        "cell_share": facing[:, 1] / surface_or_nan,
+        "air_share": facing[:, ON_AIR] / surface_or_nan,
+        "cell_share": facing[:, ON_OTHER + 1 :].sum(axis=1) / surface_or_nan,
     }
+    if codes is not None:
+        shapes |= {name: _of_group(facing, group) / surface_or_nan for name, group in _SHARES.items()}
     named = _named_2d if cells.ndim == 2 else _named_3d
     return shapes | named(size, surface, surface_or_nan)
+
+
+def _of_group(facing: NDArray[np.float64], group: int) -> NDArray[np.float64]:
+    column = ON_OTHER + 1 + group
+    return facing[:, column] if column < facing.shape[1] else np.zeros(len(facing))
 
 
 def _named_3d(volume: NDArray[Any], surface: NDArray[Any], surface_or_nan: NDArray[Any]) -> Columns:
@@ -157,8 +176,8 @@ def _named_2d(area: NDArray[Any], perimeter: NDArray[Any], perimeter_or_nan: NDA
     }
 
 
-def _tissue_names(cells: Cells, tissue: LazyArray) -> NDArray[Any]:
-    """Return the name of the tissue in which most of each cell lies."""
+def _tissues(cells: Cells, tissue: LazyArray) -> NDArray[Any]:
+    """Return the code of the tissue in which most of each cell lies, shape (n,)."""
     parts = list(slabs(tissue.shape))
     codes = np.unique(np.concatenate([fastremap.unique(np.asarray(tissue[part])) for part in parts] or [np.zeros(0)]))
     voxels = np.zeros((len(cells) + 1, len(codes)), np.int64)
@@ -166,7 +185,7 @@ def _tissue_names(cells: Cells, tissue: LazyArray) -> NDArray[Any]:
         place = numbers * len(codes) + np.searchsorted(codes, values.ravel())
         voxels += np.bincount(place, minlength=voxels.size).reshape(voxels.shape)
     most = np.argmax(voxels[1:], axis=1) if len(cells) else np.zeros(0, dtype=int)
-    return np.array([name_of(int(code)) for code in codes[most]], dtype=object)
+    return np.asarray(codes[most])
 
 
 def _sums(cells: Cells, values: LazyArray) -> NDArray[np.float64]:

@@ -56,6 +56,9 @@ COLUMNS: dict[str, Column] = {
         "share of the surface that faces other cells; the rest faces unknown voxels or other tissue",
         "as the surface",
     ),
+    "epidermis_share": Column("", "share of the surface that faces cells of an epidermis", "as the surface"),
+    "vein_share": Column("", "share of the surface that faces cells of a vein or of its sheath", "as the surface"),
+    "neighbours": Column("", "number of cells with which it has faces of voxels in common", "labels"),
     "touches_border": Column("", "whether it reaches the edge of the volume, which may cut it", "labels"),
     "confidence": Column(
         "", "the probability that the cell is right: that its IoU with a true one is 0.5 at least", "model"

@@ -19,18 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import SphericalVoronoi
 
-from mesophyll.traits.base import AIR, Cells
+from mesophyll.traits.base import OTHER, Cells
 
-__all__ = ["surfaces"]
+__all__ = ["ON_AIR", "ON_OTHER", "surfaces"]
 
 
-def surfaces(cells: Cells) -> NDArray[np.float64]:
-    """Return the surface of each cell that faces air, other cells and anything else, shape (n, 3).
+ON_AIR, ON_OTHER = 0, 1
+"""The columns of `surfaces` for what faces air, and what faces neither air nor a cell; those for cells follow."""
 
-    In µm², or in µm (of outline) for an image. The faces on the volume's edge are no surface.
+
+def surfaces(cells: Cells, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the surface of each cell by what it faces: air, neither air nor a cell, and cells of each group.
+
+    In µm², or in µm (of outline) for an image; shape (n, 2 + number of groups). The faces on the volume's edge are no surface.
+
+    Parameters
+    ----------
+    cells
+        All cells.
+    groups
+        To which group, from 0, each belongs, shape (n,).
     """
-    steps = _steps(cells)
-    exits: NDArray[np.int64] = _exits(cells.volume, steps, len(cells))[1:]
+    steps, count = _steps(cells), int(groups.max(initial=0)) + 1
+    kinds = np.concatenate([[ON_AIR], 2 + groups])
+    exits: NDArray[np.int64] = _exits(cells.volume, steps, kinds, 2 + count)[1:]
     facing: NDArray[np.float64] = np.einsum("nds,d->ns", exits, _weights(steps, cells))
     return facing
 
@@ -72,14 +84,14 @@ def _shares_of_circle(directions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _exits(volume: Any, steps: Any, count: Any) -> Any:
-    """Count the steps that leave a cell: shape (count + 1, directions, 3), the last axis what lies beyond.
+def _exits(volume: Any, steps: Any, kinds: Any, columns: Any) -> Any:
+    """Count the steps that leave a cell: shape (n + 1, directions, columns), the last axis what lies beyond.
 
     A step that would leave the volume slides along its edge: the edge itself is no surface, and surfaces that run into
     it keep their full size.
     """
     depth, height, width = volume.shape
-    exits = np.zeros((count + 1, len(steps), 3), np.int64)
+    exits = np.zeros((len(kinds), len(steps), columns), np.int64)
     for z in range(depth):  # layer by layer: the volume may lie in a file
         for direction in range(len(steps)):
             dz, dy, dx = steps[direction]
@@ -89,13 +101,5 @@ def _exits(volume: Any, steps: Any, count: Any) -> Any:
                 for x in range(width):
                     cell, beyond = volume[z, y, x], volume[next_z, next_y, min(max(x + dx, 0), width - 1)]
                     if cell > 0 and cell != beyond:
-                        exits[cell, direction, _kind(beyond)] += 1
+                        exits[cell, direction, ON_OTHER if beyond == OTHER else kinds[beyond]] += 1
     return exits
-
-
-@numba.njit(cache=True, nogil=True)
-def _kind(number: Any) -> Any:
-    """Return the column of `surfaces` for what a cell faces."""
-    if number > 0:
-        return 1
-    return 0 if number == AIR else 2
