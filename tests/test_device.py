@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numba
 import pytest
 import torch
 
 from complaint import complaint
-from mesophyll.device import fast_precision, pick
+from mesophyll.device import fast_precision, keep_to, pick
 from mesophyll.errors import SettingsError
 
 has_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -38,3 +39,15 @@ def test_numbers_on_the_processor_are_bfloat16_only_where_it_multiplies_them():
 def test_numbers_on_a_gpu_are_bfloat16_only_where_it_multiplies_them():
     has_bfloat16 = torch.cuda.get_device_capability() >= (8, 0)
     assert fast_precision(torch.device("cuda")) == (torch.bfloat16 if has_bfloat16 else torch.float32)
+
+
+def test_a_process_keeps_to_its_threads():
+    before = torch.get_num_threads(), numba.get_num_threads()
+    try:
+        keep_to(1)
+        assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
+        keep_to(10**6)  # Numba never takes more than it began with
+        assert numba.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])

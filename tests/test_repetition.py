@@ -237,7 +237,10 @@ def test_every_row_of_it_can_be_taught_tuned_and_judged(tmp_path):
     given = read_table(file)
     small = {name: leaf | {"shape": [32, 64, 32]} for name, leaf in given["leaves"].items()}
     step = {"epochs": 1, "steps": 1, "validation_patches": 1, "held_out": 0.5, "levels": 2}
-    runs = [run | ({"plan": run["plan"] | {"patch": 32, "batch": 1}} if "plan" in run else {}) for run in given["runs"]]
+    runs = [
+        run | {"scales": {}} | ({"plan": run["plan"] | {"patch": 32, "batch": 1}} if "plan" in run else {})
+        for run in given["runs"]
+    ]
     trials = {"grape": {"data": ["grape a"], "sections": 3}}
     changed = {
         "leaves": small,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import numba
 import torch
 
 from mesophyll.errors import SettingsError
 
-__all__ = ["Device", "fast_precision", "pick"]
+__all__ = ["Device", "fast_precision", "keep_to", "pick"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -37,3 +38,9 @@ def fast_precision(device: torch.device) -> torch.dtype:
     else:
         has_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def keep_to(threads: int) -> None:
+    """Let torch and Numba take so many threads in this process, where several processes share the cores."""
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.get_num_threads()))

@@ -11,9 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 
-import numba
-import torch
-
+from mesophyll.device import keep_to
 from mesophyll.errors import SettingsError
 from mesophyll.experiment.judging import Truth, judgement
 from mesophyll.experiment.setting import Setting
@@ -76,8 +74,7 @@ def _open(setting: Setting, threads: int) -> None:
     """Begin a process: with so many threads, so that all together have no more than there are cores."""
     global _setting
     _setting = setting
-    torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    keep_to(threads)
 
 
 def _grow(name: str) -> None:

@@ -31,6 +31,7 @@ from mesophyll.traits.base import slabs
 from mesophyll.traits.columns import Column
 from mesophyll.traits.connected import largest_share
 from mesophyll.traits.faces import Faces, find_faces
+from mesophyll.traits.measuring import measure
 from mesophyll.volume import LazyArray, Spacing, check_spacing
 
 __all__ = ["LAYERS", "TRAITS", "measure_leaf"]
@@ -109,8 +110,6 @@ def measure_leaf(  # noqa: PLR0913 - what is known of the voxels
     SettingsError
         Where there is no layer.
     """
-    from mesophyll.traits import measure
-
     axes = np.ndim(labels) if not hasattr(labels, "shape") else len(labels.shape)
     if axes != 3:
         raise LabelsError(
