@@ -7,10 +7,11 @@ A task carries a `Block` - an address, no array. It reads ``block.read`` (with i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Block", "Region", "grid", "grow", "intersect", "relative", "shape_of"]
+__all__ = ["Block", "Region", "grid", "grow", "intersect", "relative", "shape_of", "slabs"]
 
 Region = tuple[slice, ...]
 """One slice for each axis, with non-negative start and stop and no step."""
@@ -80,3 +81,10 @@ def relative(region: Region, frame: Region) -> Region:
 def shape_of(region: Region) -> tuple[int, ...]:
     """Return the number of voxels along each axis."""
     return tuple(axis.stop - axis.start for axis in region)
+
+
+def slabs(shape: Sequence[int], voxels: int) -> Iterator[slice]:
+    """Yield the slabs of an array across its first axis, one after another: of so many voxels, or of one layer."""
+    depth = max(voxels // max(math.prod(shape[1:]), 1), 1)
+    for start in range(0, shape[0], depth):
+        yield slice(start, min(start + depth, shape[0]))

@@ -6,13 +6,13 @@ holds the pairs that meet, never all cells times all cells.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mesophyll.blocks import slabs
 from mesophyll.errors import LabelsError
 from mesophyll.labels import UNKNOWN, check
 from mesophyll.volume import LazyArray
@@ -103,11 +103,8 @@ def _check_shapes(labels: LazyArray, truth: LazyArray, tissue: LazyArray | None)
 
 def _table(labels: LazyArray, truth: LazyArray, tissue: LazyArray | None) -> Integers:
     """Return label, truth, tissue and voxels of each combination that occurs, shape (4, R)."""
-    plane = max(math.prod(truth.shape[1:]), 1)
-    step = max(_SLAB_VOX // plane, 1)
     tables = [np.zeros((4, 0), dtype=np.int64)]
-    for start in range(0, truth.shape[0], step):
-        slab = slice(start, start + step)
+    for slab in slabs(truth.shape, _SLAB_VOX):
         true = check(truth[slab], "truth").ravel()
         label = check(labels[slab], "labels").ravel()
         code = np.zeros_like(true) if tissue is None else np.asarray(tissue[slab]).ravel()

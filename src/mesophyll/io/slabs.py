@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.blocks import Region
+from mesophyll.blocks import Region, slabs
 from mesophyll.volume import LazyArray
 
 __all__ = ["SLAB_VOX", "planes", "regions"]
@@ -27,9 +27,8 @@ def planes(data: LazyArray) -> Iterator[NDArray[Any]]:
     if len(data.shape) == 2:
         yield np.ascontiguousarray(data[:, :])
         return
-    depth = max(SLAB_VOX // math.prod(data.shape[1:]), 1)
-    for start in range(0, data.shape[0], depth):
-        yield from np.ascontiguousarray(data[start : start + depth, :, :])
+    for slab in slabs(data.shape, SLAB_VOX):
+        yield from np.ascontiguousarray(data[slab, :, :])
 
 
 def regions(shape: Sequence[int], chunk: Sequence[int], size: int = SLAB_VOX) -> Iterator[Region]:

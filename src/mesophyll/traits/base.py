@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mesophyll import blocks
 from mesophyll.blocks import Region
 from mesophyll.labels import UNKNOWN, Labels, check
 from mesophyll.scratch import check_room, mapped
@@ -84,10 +85,8 @@ class Cells:
 
 
 def slabs(shape: Sequence[int]) -> Iterator[slice]:
-    """Yield the slabs of a volume or an image across its first axis, one after another: `SLAB_VOX` each, or one layer."""
-    depth = max(SLAB_VOX // max(math.prod(shape[1:]), 1), 1)
-    for start in range(0, shape[0], depth):
-        yield slice(start, min(start + depth, shape[0]))
+    """Yield the slabs in which a volume or an image is read: `SLAB_VOX` each, or one layer."""
+    return blocks.slabs(shape, SLAB_VOX)
 
 
 def find_cells(

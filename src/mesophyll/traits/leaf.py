@@ -110,7 +110,7 @@ def measure_leaf(  # noqa: PLR0913 - what is known of the voxels
     SettingsError
         Where there is no layer.
     """
-    axes = np.ndim(labels) if not hasattr(labels, "shape") else len(labels.shape)
+    axes = len(np.shape(labels))  # a lazy array is asked for its shape alone
     if axes != 3:
         raise LabelsError(
             f"labels have {axes} axes", "the area of a leaf is told by a volume", "pass one of the axes (Z, Y, X)"

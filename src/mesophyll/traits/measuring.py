@@ -26,10 +26,11 @@ __all__ = ["measure"]
 
 Columns = dict[str, NDArray[Any]]
 
-_EPIDERMAL, _VASCULAR = 1, 2
+_KINDS = range(3)
+_OTHERS, _EPIDERMAL, _VASCULAR = _KINDS
 _GROUPS = {UPPER_EPIDERMIS: _EPIDERMAL, LOWER_EPIDERMIS: _EPIDERMAL, BUNDLE_SHEATH: _VASCULAR, VEIN: _VASCULAR}
 _SHARES = {"epidermis_share": _EPIDERMAL, "vein_share": _VASCULAR}
-"""Which cells' surface towards which others is told on its own; all others are group 0."""
+"""Which cells' surface towards which others is told on its own."""
 
 
 def measure(  # noqa: PLR0913 - what is known of the voxels
@@ -129,12 +130,8 @@ def _in_the_leaf(cells: Cells, long_axes: NDArray[np.float64], faces: Faces | No
 def _shapes(cells: Cells, measured: NDArray[np.float64], codes: NDArray[Any] | None) -> Columns:
     """Return everything that is made of a cell's size, its surface and its hull."""
     size = cells.voxels * np.prod(cells.spacing_um)
-    groups = (
-        np.zeros(len(cells), np.int64)
-        if codes is None
-        else np.array([_GROUPS.get(int(code), 0) for code in codes], int)
-    )
-    facing = surfaces(cells, groups)
+    groups = [_OTHERS if codes is None else _GROUPS.get(int(codes[place]), _OTHERS) for place in range(len(cells))]
+    facing = surfaces(cells, np.array(groups, np.int64), len(_KINDS))
     length, width, hull = measured.T
     surface = facing.sum(axis=1)
     surface_or_nan = np.where(surface > 0, surface, np.nan)  # a cell that fills the volume shows no surface
@@ -146,14 +143,9 @@ def _shapes(cells: Cells, measured: NDArray[np.float64], codes: NDArray[Any] | N
         "cell_share": facing[:, ON_OTHER + 1 :].sum(axis=1) / surface_or_nan,
     }
     if codes is not None:
-        shapes |= {name: _of_group(facing, group) / surface_or_nan for name, group in _SHARES.items()}
+        shapes |= {name: facing[:, ON_OTHER + 1 + group] / surface_or_nan for name, group in _SHARES.items()}
     named = _named_2d if cells.ndim == 2 else _named_3d
     return shapes | named(size, surface, surface_or_nan)
-
-
-def _of_group(facing: NDArray[np.float64], group: int) -> NDArray[np.float64]:
-    column = ON_OTHER + 1 + group
-    return facing[:, column] if column < facing.shape[1] else np.zeros(len(facing))
 
 
 def _named_3d(volume: NDArray[Any], surface: NDArray[Any], surface_or_nan: NDArray[Any]) -> Columns:

@@ -28,10 +28,10 @@ ON_AIR, ON_OTHER = 0, 1
 """The columns of `surfaces` for what faces air, and what faces neither air nor a cell; those for cells follow."""
 
 
-def surfaces(cells: Cells, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def surfaces(cells: Cells, groups: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Return the surface of each cell by what it faces: air, neither air nor a cell, and cells of each group.
 
-    In µm², or in µm (of outline) for an image; shape (n, 2 + number of groups). The faces on the volume's edge are no surface.
+    In µm², or in µm (of outline) for an image; shape (n, 2 + count). The faces on the volume's edge are no surface.
 
     Parameters
     ----------
@@ -39,8 +39,10 @@ def surfaces(cells: Cells, groups: NDArray[np.int64]) -> NDArray[np.float64]:
         All cells.
     groups
         To which group, from 0, each belongs, shape (n,).
+    count
+        How many groups there are.
     """
-    steps, count = _steps(cells), int(groups.max(initial=0)) + 1
+    steps = _steps(cells)
     kinds = np.concatenate([[ON_AIR], 2 + groups])
     exits: NDArray[np.int64] = _exits(cells.volume, steps, kinds, 2 + count)[1:]
     facing: NDArray[np.float64] = np.einsum("nds,d->ns", exits, _weights(steps, cells))
