@@ -92,12 +92,12 @@ def test_a_training_leaves_a_model_that_is_loaded_and_segments(trained, tmp_path
     assert labels.read().dtype == np.int32
 
 
-@pytest.mark.parametrize("name", ["stars", "contours", "spheres", "boxes"])
+@pytest.mark.parametrize("name", ["stars", "contours", "spheres", "boxes", "patches"])
 def test_shapes_are_learnt_and_found(name, tmp_path):
     plan = replace(PLAN, epochs=1, steps=2, representation={"name": name, "halo": 8})
     model = train([example(0), example(1)], tmp_path / "model", plan, device="cpu")
     assert np.isfinite(model.card["validation"]["loss"])
-    assert load(tmp_path / "model").representation == from_table(plan.representation)
+    assert load(tmp_path / "model").representation == from_table(plan.representation).at(plan.spacing_um)
     volume = example(5).scans[0]
     labels = segment_volume(volume, model, scratch=tmp_path, plan=SegmentationPlan(device="cpu")).labels.read()
     assert labels.shape == volume.shape

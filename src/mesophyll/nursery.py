@@ -43,11 +43,14 @@ class Leaves:
         Voxels (Z, Y, X) of a leaf, at the model's spacing.
     patches
         So many are cut from a leaf before it is forgotten.
+    first_seed
+        The seed of the first leaf; the next has the next. A model that is taught on learns more from leaves it has not met.
     """
 
     kinds: tuple[str, ...] = ()
     shape: tuple[int, int, int] = (176, 192, 176)
     patches: int = 48
+    first_seed: int = FIRST_SEED
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -56,11 +59,17 @@ class Leaves:
             raise SettingsError(
                 f"patches = {self.patches}", "at least one patch is cut from each leaf", "correct patches"
             )
+        if self.first_seed < FIRST_SEED:
+            raise SettingsError(
+                f"first_seed = {self.first_seed}",
+                f"leaves of seeds below {FIRST_SEED} are left to judge by",
+                "take that one or a higher one",
+            )
 
     @property
     def names(self) -> list[str]:
         """What logs and model cards call them."""
-        return [f"synthetic {', '.join(self.kinds)} from seed {FIRST_SEED} on"]
+        return [f"synthetic {', '.join(self.kinds)} from seed {self.first_seed} on"]
 
 
 def specimen(kind: str, seed: int, leaves: Leaves, view: View) -> Source:
@@ -118,7 +127,7 @@ class Nursery:
     def _grow(self, index: int) -> Future[Source]:
         if index not in self._growing:
             kind = self.leaves.kinds[index % len(self.leaves.kinds)]
-            self._growing[index] = self._pool.submit(specimen, kind, FIRST_SEED + index, self.leaves, self.view)
+            self._growing[index] = self._pool.submit(specimen, kind, self.leaves.first_seed + index, self.leaves, self.view)
         return self._growing[index]
 
 
