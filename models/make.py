@@ -25,6 +25,7 @@ from mesophyll.inference import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import load, save
 from mesophyll.progress import silent
+from mesophyll.tuning.choosing import learn_chooser
 from mesophyll.tuning.looking import sights, weighed
 from telling import tell
 
@@ -50,7 +51,11 @@ SURE_JUDGED = [(kind, 800 + 10 * place + turn) for turn in range(2) for place, k
 """By which leaves how sure a model of cells is is calibrated, and by which that is judged; one scan of each, in turn. No two
 of them have a seed in common: the seed decides what leaves are like, whatever their kind."""
 
+CHOOSE_BY = [(KINDS[place % len(KINDS)], 1001 + place) for place in range(90)]
+"""By which leaves a model of cells learns to choose among candidates; one scan of each, in turn."""
+
 SHAPES = {
+    **dict.fromkeys(CHOOSE_BY, (112, 176, 112)),
     **dict.fromkeys(SURE_BY + SURE_JUDGED, (96, 144, 96)),
     **dict.fromkeys(JUDGE_SMALL, (160, 160, 160)),
     **dict.fromkeys(JUDGE, (192, 232, 192)),
@@ -106,12 +111,14 @@ def teach(name: str) -> None:
 
 
 def ship(model: Model, name: str) -> None:
-    """Calibrate and judge a model, write its card, and put it into the package."""
+    """Have a model of cells choose, judge and calibrate it, write its card, and put it into the package."""
+    of_cells = model.representation.subject == "cells"
+    model = choosing(model) if of_cells else model
     judge = [phantom(*leaf) for leaf in JUDGED[name]]
     scores = dict(itertools.chain.from_iterable(score(model, folder) for folder in judge))
     card = {**model.card, "scores": scores, "limits": LIMITS[name], "licence": "MIT"}
     told = replace(model, card=card)
-    put(made_sure(told) if model.representation.subject == "cells" else told, name)
+    put(made_sure(told) if of_cells else told, name)
 
 
 def put(model: Model, name: str) -> None:
@@ -120,6 +127,12 @@ def put(model: Model, name: str) -> None:
     target.mkdir(parents=True, exist_ok=True)
     save(model, target)
     (target / "README.md").write_text(tell(name, dict(model.card)), encoding="utf-8")
+
+
+def choosing(model: Model) -> Model:
+    """Return a model of cells that chooses them among candidates, by leaves of all kinds."""
+    chosen = learn_chooser(model, itertools.chain.from_iterable(shown(model, CHOOSE_BY)))
+    return replace(chosen, card={**model.card, "chooser": {"data": [f"{kind}-{seed}" for kind, seed in CHOOSE_BY]}})
 
 
 def made_sure(model: Model) -> Model:
@@ -137,17 +150,22 @@ def made_sure(model: Model) -> Model:
 def found_in(model: Model, leaves: list[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return the evidence of the cells that a model finds in leaves, and which of them are right."""
     plan, parts = SegmentationPlan(), []
+    for examples in shown(model, leaves):
+        with TemporaryDirectory() as scratch:
+            seen = sights(model, examples, plan=plan, scratch=Path(scratch), progress=silent)
+            parts.append(weighed(model, seen, plan, Path(scratch)))
+    figures, right = zip(*parts, strict=True)
+    return np.concatenate(figures), np.concatenate(right)
+
+
+def shown(model: Model, leaves: list[tuple[str, int]]) -> Iterator[list[io.Example]]:
+    """Yield what a model sees of each leaf: one of its scans, in turn, or sections of that, in which there are cells."""
     for turn, leaf in enumerate(leaves):
         example = io.read_example(phantom(*leaf))
         example = replace(example, scans=(example.scans[turn % 2],))
         flat = (example.section(cut) for cut in across(example.scans[0]))
-        shown = [example] if model.network.ndim == 3 else [one for one in flat if (one.labels.read() > 0).any()]
-        with TemporaryDirectory() as scratch:
-            seen = sights(model, shown, plan=plan, scratch=Path(scratch), progress=silent)
-            parts.append(weighed(model, seen, plan, Path(scratch)))
-        print(leaf, len(parts[-1][1]), "cells", flush=True)
-    figures, right = zip(*parts, strict=True)
-    return np.concatenate(figures), np.concatenate(right)
+        yield [example] if model.network.ndim == 3 else [one for one in flat if (one.labels.read() > 0).any()]
+        print(*leaf, flush=True)
 
 
 def score(model: Model, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,6 +22,7 @@ def tell(name: str, card: dict[str, Any]) -> str:
             f"- **Stopped by** its loss on {', '.join(card['validation']['data'])}, which were not learnt from.",
             f"- **Plan** `models/{name}.toml`, seed {plan['seed']}; it took {card['seconds'] / 60:.0f} minutes.",
             *([f"- **History** {card['history']}"] if card.get("history") else []),
+            *([chooses(card["chooser"]["data"])] if "chooser" in card else []),
             f"- **Licence** {card['licence']}.",
             "",
             *(scores_of_tissues(card["scores"]) if of_tissue else scores_of_cells(card["scores"], plan["ndim"])),
@@ -32,6 +33,13 @@ def tell(name: str, card: dict[str, Any]) -> str:
             card["limits"].strip(),
             "",
         ]
+    )
+
+
+def chooses(leaves: list[str]) -> str:
+    """Return the line that tells by what cells are chosen among candidates."""
+    return (
+        f"- **Chooses** cells among candidates by {len(leaves)} other leaves of all kinds, {leaves[0]} to {leaves[-1]}."
     )
 
 

@@ -140,7 +140,7 @@ def law_9_decoding_by_blocks_equals_decoding_the_whole(method: Representation, n
         labels = as_labels(mapping.decode(method, outputs, scratch=scratch, plan=plan))
     else:
         labels = np.zeros(truth.shape, np.int32)
-        inference.decode(method, outputs, labels, scratch=scratch, plan=plan)
+        inference.decode(method.decode, outputs, labels, scratch=scratch, plan=plan)
     assert agreement(method, labels, whole) >= method.ceiling
 
 

@@ -119,5 +119,9 @@ def test_a_kind_that_is_not_known_and_no_patches_are_refused():
     complaint(SettingsError, lambda: Leaves(kinds=("grap",)), "unknown kind of leaf 'grap'", "did you mean 'grape'?")
     complaint(SettingsError, lambda: Leaves(patches=0), "patches = 0", "at least one patch", "correct patches")
     complaint(
-        SettingsError, lambda: Leaves(first_seed=7), "first_seed = 7", "left to judge by", "take that one or a higher one"
+        SettingsError,
+        lambda: Leaves(first_seed=7),
+        "first_seed = 7",
+        "left to judge by",
+        "take that one or a higher one",
     )

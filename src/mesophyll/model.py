@@ -13,18 +13,21 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 from mesophyll.alignment import check_aligned
 from mesophyll.confidence import Confidence
 from mesophyll.errors import FileError, LabelsError, MesophyllError, ModelError, VolumeError
 from mesophyll.image import Image, Intensity
 from mesophyll.io import Example, replacing
-from mesophyll.labels import Subject
+from mesophyll.labels import Labels, Subject
 from mesophyll.likeness import Familiar, unlike
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
 from mesophyll.representations import Representation, from_table, to_table
+from mesophyll.representations.choosing import Chooser
 from mesophyll.settings import from_dict, to_dict
 from mesophyll.tissues import TISSUE_CHANNELS, TissueInput
 from mesophyll.volume import Spacing, Volume, check_spacing
@@ -62,6 +65,9 @@ ABOUT, WEIGHTS = "model.json", "weights.safetensors"
 
 _FORMAT = 1
 
+_CHOOSER = "chooser/"
+"""Names of weights begin with this that are the chooser's, not the network's."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -91,6 +97,9 @@ class Model:
         How sure its cells are, in scans of as many axes as the network has; None where that was never calibrated.
     familiar
         What the patches looked like that it learnt from; None where nobody knows, as of weights from elsewhere.
+    chooser
+        What was learnt of which fragments are one cell, from outputs of as many axes as the network has; None where its
+        representation alone tells.
     """
 
     name: str
@@ -104,6 +113,13 @@ class Model:
     scans: Literal[1, 2] = 1
     confidence: Confidence | None = None
     familiar: Familiar | None = None
+    chooser: Chooser | None = None
+
+    def read(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Labels:
+        """Turn an activated output into labels, shape S: by its chooser, where it has one for so many axes."""
+        if self.chooser is None or output_CS.ndim - 1 != self.network.ndim:
+            return self.representation.decode(output_CS)
+        return self.chooser.choose(self.representation.fragments(output_CS))
 
     @property
     def network(self) -> Architecture:
@@ -192,6 +208,8 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
     """
     state = model.module.state_dict()
     weights = {key: (value if exact else _half(value)).contiguous() for key, value in state.items()}
+    if model.chooser is not None:
+        weights |= {_CHOOSER + name: torch.from_numpy(value).float() for name, value in model.chooser.arrays().items()}
     make_folder(folder)
     with replacing(Path(folder) / WEIGHTS) as temporary:
         safetensors.torch.save_file(weights, temporary)
@@ -262,7 +280,9 @@ def load(folder: Path) -> Model:
         if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
             raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
         module = network.build()
-        module.load_state_dict(_read_weights(folder / WEIGHTS))
+        weights = _read_weights(folder / WEIGHTS)
+        chosen = {name: weights.pop(name).numpy() for name in list(weights) if name.startswith(_CHOOSER)}
+        module.load_state_dict(weights)
         return Model(
             about["name"],
             module.eval(),
@@ -275,6 +295,9 @@ def load(folder: Path) -> Model:
             scans,
             None if sure is None else from_dict(Confidence, sure, f"{ABOUT}, confidence"),
             None if familiar is None else from_dict(Familiar, familiar, f"{ABOUT}, familiar"),
+            Chooser.from_arrays({name.removeprefix(_CHOOSER): value for name, value in chosen.items()})
+            if chosen
+            else None,
         )
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None

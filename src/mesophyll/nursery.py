@@ -127,7 +127,9 @@ class Nursery:
     def _grow(self, index: int) -> Future[Source]:
         if index not in self._growing:
             kind = self.leaves.kinds[index % len(self.leaves.kinds)]
-            self._growing[index] = self._pool.submit(specimen, kind, self.leaves.first_seed + index, self.leaves, self.view)
+            self._growing[index] = self._pool.submit(
+                specimen, kind, self.leaves.first_seed + index, self.leaves, self.view
+            )
         return self._growing[index]
 
 

@@ -101,6 +101,7 @@ def train(
         tissue=plan.tissue,
         scans=plan.scans,
         familiar=_met(lesson, examples, known),
+        chooser=known.chooser if known is not None and says_the_same(known.representation, representation) else None,
     )
     save(model, folder)
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import Model
 from mesophyll.progress import Progress, silent, track
-from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
 from mesophyll.stitching import agreements, merge, successors
 
 __all__ = ["decode", "find_cells", "leave_out"]
+
+Read = Callable[[NDArray[np.float32] | torch.Tensor], Labels]
+"""From an activated output to labels."""
 
 
 def find_cells(
@@ -33,8 +36,9 @@ def find_cells(
 ) -> Labels:
     """Return the cells in what `look` returned: shape S, in a file of the scratch folder."""
     labels = mapped(scratch / "labels.npy", outputs.shape[1:], np.int32)
-    read = _decode_slices if by_slices(model, labels.ndim, plan) else decode
-    read(model.representation, outputs, labels, scratch=scratch, plan=plan, progress=progress)
+    through = _decode_slices if by_slices(model, labels.ndim, plan) else decode
+    read = model.read if plan.choose else model.representation.decode
+    through(read, outputs, labels, scratch=scratch, plan=plan, progress=progress)
     return labels
 
 
@@ -46,7 +50,7 @@ def leave_out(labels: Labels, cells: NDArray[np.bool_], plan: SegmentationPlan) 
 
 
 def decode(
-    representation: Representation,
+    read: Read,
     outputs: NDArray[np.float16],
     labels: Labels,
     *,
@@ -60,7 +64,7 @@ def decode(
     counts, own = [], []
     for block in track(blocks, "finding cells", progress):
         output = np.asarray(outputs[(slice(None), *block.read)], dtype=np.float32)
-        found = representation.decode(torch.from_numpy(output).cuda() if on_gpu else output)
+        found = read(torch.from_numpy(output).cuda() if on_gpu else output)
         np.save(_place(scratch, block), found)
         counts.append(int(found.max(initial=0)))
         own.append(np.flatnonzero(np.bincount(found[block.inner].ravel())))
@@ -78,7 +82,7 @@ def decode(
 
 
 def _decode_slices(
-    representation: Representation,
+    read: Read,
     outputs: NDArray[np.float16],
     labels: Labels,
     *,
@@ -90,7 +94,7 @@ def _decode_slices(
     counts: list[int] = []
     pairs: list[tuple[int, int, NDArray[np.int64]]] = []
     for here in track(range(len(labels)), "finding cells", progress):
-        decode(representation, outputs[:, here], labels[here], scratch=scratch, plan=plan)
+        decode(read, outputs[:, here], labels[here], scratch=scratch, plan=plan)
         counts.append(int(labels[here].max(initial=0)))
         if here:
             found = successors(labels[here - 1], labels[here], plan.slice_agreement)

@@ -40,6 +40,8 @@ class SegmentationPlan:
         A cell goes on in the next slice as the one that overlaps it most, where their IoU is above this.
     least_confidence
         Cells that are less sure than this are left out, where the model says how sure they are: 0.1 is one right in ten.
+    choose
+        Cells are chosen among fragments by what the model has learnt of that, where it has a chooser.
     decoding
         Settings of the model's representation to change, for example ``{min_size_vox = 50}``.
     device
@@ -57,6 +59,7 @@ class SegmentationPlan:
     volume_by: Literal["planes", "slices"] = "planes"
     slice_agreement: float = 0.25
     least_confidence: float = 0.1
+    choose: bool = True
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from mesophyll.errors import SettingsError
 from mesophyll.labels import Labels, Subject
+
+if TYPE_CHECKING:
+    from mesophyll.representations.choosing import Fragments
 
 __all__ = ["SHARES", "SIZES_VOX", "SPACING_UM", "Representation", "as_array", "tunable"]
 
@@ -184,3 +187,11 @@ class Representation(ABC):
 
         Cells are numbered 1, 2, 3, ...; tissues keep their codes.
         """
+
+    def fragments(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Fragments:  # noqa: ARG002 - most have none
+        """Return an activated output as fragments of cells, among which a chooser chooses; most methods have none."""
+        raise SettingsError(
+            f"{type(self).__name__} has no fragments to choose cells among",
+            "that is learnt of flows alone",
+            "learn no chooser for this model",
+        )

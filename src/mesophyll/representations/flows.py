@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from mesophyll.labels import Labels, remove_small, sequential
-from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, tunable
+from mesophyll.representations.base import SHARES, SIZES_VOX, Representation, as_array, tunable
+from mesophyll.representations.choosing import Fragments, overlaps
+from mesophyll.representations.choosing.clusters import Clusters
+from mesophyll.representations.choosing.convergence import convergence_fragments, divergence
 from mesophyll.representations.decoding.following import follow, follow_tensor
 from mesophyll.representations.decoding.gathering import gather
 from mesophyll.representations.decoding.threads import threads_kept
@@ -158,3 +161,16 @@ class Flows(Representation):
             fragments = gather(moved, inside, self.min_arrivals, min_size_vox=1, oneness=oneness)
             return sequential(remove_small(joined(fragments, oneness), self.min_size_vox)).reshape(spatial)
         return gather(moved, inside, self.min_arrivals, self.min_size_vox).reshape(spatial)
+
+    @threads_kept()
+    def fragments(self, output_CS: NDArray[np.float32] | torch.Tensor) -> Fragments:
+        """Return fragments by where the flow runs together, beside the cells by where it ends."""
+        output = as_array(output_CS)
+        foreground = np.ascontiguousarray(output[0]).reshape(as_volume(output.shape[1:]))
+        flow = np.zeros((3, *foreground.shape), np.float32)
+        flow[-len(output) + 1 :] = output[1:].reshape(-1, *foreground.shape)
+        spread = divergence(flow)
+        labels = convergence_fragments(spread, foreground > self.threshold)
+        ends = self.decode(output_CS).reshape(foreground.shape)
+        clusters = Clusters.of(labels, foreground, flow, spread)
+        return Fragments(labels, clusters, overlaps(labels, ends), output.shape[1:], self.min_size_vox)
