@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
         tune,
         examples=[
             "mesophyll tune my-model leaf-8 leaf-9 -o my-tuned",
+            "mesophyll tune leaf-3d leaf-8 -o leaf-3d-tuned --choose-by leaf-7 --choose-by leaf-9",
             "mesophyll tune leaf-3d painted -o leaf-3d-tuned --device cuda",
         ],
     )
@@ -42,17 +43,25 @@ def tune(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="MODEL_FOLDER", help="Where the tuned model goes: a new folder.")
     ],
+    choose_by: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DATA",
+            help="Another labelled scan, by which it learns to choose cells among candidates; may be said several times.",
+        ),
+    ] = None,
     plan: PlanFile = None,
     device: DeviceOption = None,
 ) -> None:
-    """Tune a model by labelled scans: its decoder, where that is sure to find more cells, and how sure it is of each."""
+    """Tune a model by labelled scans: how cells are read, where that is sure to find more, and how sure it is of each."""
     from mesophyll import tuning
     from mesophyll.io import read_example
 
     check_output(out, ("",))
     how, examples = plan_of(plan, device), [read_example(folder) for folder in data]
+    others = [read_example(folder) for folder in choose_by or ()]
     with bars() as progress:
-        found = tuning.tune(model, examples, out, plan=how, progress=progress)
+        found = tuning.tune(model, examples, out, choose_by=others, plan=how, progress=progress)
     show(found.table())
     show(found.scores())
     if found.sure is not None:

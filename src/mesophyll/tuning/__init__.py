@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +17,11 @@ from mesophyll.io import Example, replacing
 from mesophyll.model import Model, choose, rounded, save
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation
+from mesophyll.tuning.choosing import learn_chooser
 from mesophyll.tuning.looking import Sight, sights, weighed
 from mesophyll.tuning.searching import Remembered, Step, search
 
-__all__ = ["Step", "Tuning", "tune"]
+__all__ = ["Step", "Tuning", "learn_chooser", "tune"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def tune(
     examples: Sequence[Example],
     folder: Path,
     *,
+    choose_by: Sequence[Example] = (),
     plan: SegmentationPlan | None = None,
     progress: Progress = silent,
 ) -> Tuning:
@@ -101,6 +103,9 @@ def tune(
         the first is looked at, in the order of their names.
     folder
         Where the tuned model goes: a new folder.
+    choose_by
+        Other scans with labels that the network has not learnt from, by which the model learns to choose cells among
+        candidates, see `mesophyll.tuning.choosing`; that, too, is taken only where it beats what was by more than noise.
     plan
         How the model goes through the scans.
     progress
@@ -111,7 +116,7 @@ def tune(
     VolumeError
         Where there are no examples.
     ModelError
-        Where the model has learnt from one of them, as its card says.
+        Where the model has learnt from one of them, as its card says, or one is both tuned by and chosen by.
     LabelsError
         Where an example has no cell that is known, or cells and no background.
     SettingsError
@@ -120,20 +125,21 @@ def tune(
         Where the folder is not new, or cannot be written.
     """
     plan = plan or SegmentationPlan()
-    known = _checked(model, examples, plan)
+    known = _checked(model, examples, choose_by, plan)
     _check_new(Path(folder))
     with replacing(folder) as partial:
         partial.mkdir()
         with TemporaryDirectory(dir=partial, ignore_cleanup_errors=True) as scratch:
-            found = _tuned(known, examples, plan, Path(scratch), progress)
-        names = [example.name for example in examples]
-        card = _card(known, found, names)
+            found = _tuned(known, examples, choose_by, plan, Path(scratch), progress)
+        card = _card(known, found, examples, choose_by)
         made = replace(found, model=replace(found.model, name=Path(folder).resolve().name, card=card))
         save(made.model, partial, exact=not rounded(known))
     return made
 
 
-def _checked(model: str | Path | Model, examples: Sequence[Example], plan: SegmentationPlan) -> Model:
+def _checked(
+    model: str | Path | Model, examples: Sequence[Example], choose_by: Sequence[Example], plan: SegmentationPlan
+) -> Model:
     if not examples:
         raise VolumeError(
             "there is nothing to tune by",
@@ -151,7 +157,15 @@ def _checked(model: str | Path | Model, examples: Sequence[Example], plan: Segme
         raise SettingsError(
             f"the plan says decoding = {plan.decoding}", "tuning chooses these settings", "leave decoding out"
         )
-    learnt = [example.name for example in examples if example.name in known.learnt_from]
+    names = {example.name for example in examples}
+    twice = [example.name for example in choose_by if example.name in names]
+    if twice:
+        raise ModelError(
+            f"the model learns to choose by {', '.join(twice)}, by which it is tuned, too",
+            "of what it learnt from, it knows more than of other scans",
+            "choose by other labelled scans",
+        )
+    learnt = [example.name for example in (*examples, *choose_by) if example.name in known.learnt_from]
     if learnt:
         raise ModelError(
             f"the model {known.name} has learnt from {', '.join(learnt)}, as its card says",
@@ -169,20 +183,46 @@ def _check_new(folder: Path) -> None:
 
 
 def _tuned(
-    model: Model, examples: Sequence[Example], plan: SegmentationPlan, scratch: Path, progress: Progress
+    model: Model,
+    examples: Sequence[Example],
+    choose_by: Sequence[Example],
+    plan: SegmentationPlan,
+    scratch: Path,
+    progress: Progress,
 ) -> Tuning:
     seen = sights(model, examples, plan=plan, scratch=scratch, progress=progress)
 
-    @Remembered
-    def judge(reader: Representation) -> Fates:
-        read = replace(model, representation=model.representation.with_reader(reader))
+    def judge(read: Model) -> Fates:
         return pooled([sight.fates(read, plan, scratch) for sight in seen])
 
-    given = model.representation.reader
-    chosen, steps = search(given, judge, progress)
-    tuned = replace(model, representation=model.representation.with_reader(chosen))
+    before = judge(model)
+    chooses, first = _choosing(model, choose_by, before, judge, plan, progress)
+    given = chooses.representation
+
+    @Remembered
+    def judge_reader(reader: Representation) -> Fates:
+        return judge(replace(chooses, representation=given.with_reader(reader)))
+
+    chosen, steps = search(given.reader, judge_reader, progress)
+    tuned = replace(chooses, representation=given.with_reader(chosen))
     sure, told = _sure(tuned, seen, plan, scratch)
-    return Tuning(replace(tuned, confidence=sure), tuple(steps), judge(given), judge(chosen), told)
+    return Tuning(replace(tuned, confidence=sure), (*first, *steps), before, judge_reader(chosen), told)
+
+
+def _choosing(
+    model: Model,
+    examples: Sequence[Example],
+    before: Fates,
+    judge: Callable[[Model], Fates],
+    plan: SegmentationPlan,
+    progress: Progress,
+) -> tuple[Model, list[Step]]:
+    """Return the model that chooses by other scans, if that is better by more than noise, and whether it was."""
+    if not examples:
+        return model, []
+    chooses = learn_chooser(model, examples, plan=plan, progress=progress)
+    step = Step("chooser", "as it was", f"by {len(examples)} scans", difference(judge(chooses), before))
+    return (chooses if step.taken else model), [step]
 
 
 def _sure(
@@ -196,13 +236,14 @@ def _sure(
     return sure, reliability(sure.of(figures), right)
 
 
-def _card(known: Model, found: Tuning, names: list[str]) -> dict[str, Any]:
+def _card(known: Model, found: Tuning, examples: Sequence[Example], choose_by: Sequence[Example]) -> dict[str, Any]:
     """Return the card of the tuned model. Scores of other settings than its own are left out."""
     kept = {key: value for key, value in known.card.items() if key != "scores" or not found.changed}
     values = known.representation.reader.decoding
     entry = {
         "version": __version__,
-        "data": names,
+        "data": [example.name for example in examples],
+        "choose_by": [example.name for example in choose_by],
         "values": {name: list(tried) for name, tried in values.items()},
         "before": _told(known.representation.reader, list(values), found.before),
         "after": _told(found.model.representation.reader, list(values), found.after),

@@ -170,7 +170,9 @@ class Clusters:
         towards = ((first.flow - second.flow) * way).sum(axis=1) / distance
         ridge = self.least[:, 1]
         smaller, larger = np.minimum(first.voxels, second.voxels), np.maximum(first.voxels, second.voxels)
-        values = np.stack([self.shared[:, 1:] / faces[:, None], self.least, self.most], axis=2).reshape(-1, 3 * len(_VALUES))
+        values = np.stack([self.shared[:, 1:] / faces[:, None], self.least, self.most], axis=2).reshape(
+            -1, 3 * len(_VALUES)
+        )
         told = [
             np.log(faces),
             np.log(smaller),
