@@ -27,6 +27,7 @@ FLOORS: dict[str, set[str]] = {
         "sections",
         "cuts",
         "logistic",
+        "perceptron",
     },
     "first": {
         "io",
@@ -71,6 +72,7 @@ BESIDE: dict[str, set[str]] = {
     "tiling": {"blocks"},
     "sections": {"blocks"},
     "cuts": {"labels", "volume"},
+    "perceptron": {"logistic"},
     "traits": {"io"},
     "annotation": {"io"},
     "densify": {"evaluation"},

@@ -24,8 +24,14 @@ from mesophyll.network import Network
 from mesophyll.perceptron import Perceptron, fitted
 from mesophyll.representations import Affinities, Flows
 from mesophyll.representations.choosing import Chooser, learnt
-from mesophyll.representations.choosing.clusters import CANDIDATE_FIGURES, PAIR_FIGURES, Clusters
+from mesophyll.representations.choosing.clusters import Clusters
 from mesophyll.representations.choosing.convergence import convergence_fragments, divergence
+from mesophyll.representations.choosing.figures import (
+    CANDIDATE_FIGURES,
+    PAIR_FIGURES,
+    figures_of_candidates,
+    figures_of_pairs,
+)
 from mesophyll.representations.choosing.learning import _Told
 from mesophyll.representations.choosing.nested import Nested, best_cut, nested
 from mesophyll.tuning import learn_chooser, tune
@@ -139,11 +145,11 @@ def test_what_is_known_of_merged_clusters_is_what_is_known_of_fragments_merged_b
     merged, anew = clusters_of(fragments).merged(these), clusters_of(into[fragments].astype(np.int32))
     there = np.unique(into)
     np.testing.assert_array_equal(merged.pairs, anew.pairs)
-    np.testing.assert_allclose(merged.of_pairs(), anew.of_pairs(), rtol=1e-6, atol=1e-9)
-    likely = expit(merged.of_pairs()[:, 0])
+    np.testing.assert_allclose(figures_of_pairs(merged), figures_of_pairs(anew), rtol=1e-6, atol=1e-9)
+    likely = expit(figures_of_pairs(merged)[:, 0])
     kept = [number for number in there if number < len(anew.sums)]
     np.testing.assert_allclose(
-        merged.of_candidates(likely)[kept], anew.of_candidates(likely)[kept], rtol=1e-6, atol=1e-9
+        figures_of_candidates(merged, likely)[kept], figures_of_candidates(anew, likely)[kept], rtol=1e-6, atol=1e-9
     )
 
 
@@ -151,9 +157,9 @@ def test_figures_are_as_many_as_their_names_and_those_of_a_pair_do_not_ask_which
     fragments = np.random.default_rng(3).integers(1, 4, (5, 6, 7)).astype(np.int32)
     clusters = clusters_of(fragments)
     turned = clusters_of(np.array([0, 3, 2, 1], np.int32)[fragments])
-    assert clusters.of_pairs().shape == (3, len(PAIR_FIGURES))
-    assert clusters.of_candidates(np.full(3, 0.5)).shape == (4, len(CANDIDATE_FIGURES))
-    np.testing.assert_allclose(clusters.of_pairs(), turned.of_pairs()[[2, 1, 0]])
+    assert figures_of_pairs(clusters).shape == (3, len(PAIR_FIGURES))
+    assert figures_of_candidates(clusters, np.full(3, 0.5)).shape == (4, len(CANDIDATE_FIGURES))
+    np.testing.assert_allclose(figures_of_pairs(clusters), figures_of_pairs(turned)[[2, 1, 0]])
 
 
 def test_sums_over_faces_and_voxels_are_those_counted_by_hand():
@@ -164,7 +170,7 @@ def test_sums_over_faces_and_voxels_are_those_counted_by_hand():
     flow[2, 0] = [[0, -1, 1, 0], [0, -0.5, 0.5, 0]]
     clusters = Clusters.of(fragments, np.ones((1, 2, 4), np.float32), flow, np.zeros((1, 2, 4), np.float32))
     np.testing.assert_array_equal(clusters.pairs, [[1, 2]])
-    told = dict(zip(PAIR_FIGURES, clusters.of_pairs()[0], strict=True))
+    told = dict(zip(PAIR_FIGURES, figures_of_pairs(clusters)[0], strict=True))
     assert np.exp(told["faces"]) == pytest.approx(2)
     assert told["parting, mean"] == pytest.approx(1.5)
     assert told["parting, greatest"] == pytest.approx(2)

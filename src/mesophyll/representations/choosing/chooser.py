@@ -16,10 +16,11 @@ from scipy import sparse
 from mesophyll.labels import Labels, remove_small, sequential
 from mesophyll.logistic import Floats
 from mesophyll.perceptron import Perceptron
-from mesophyll.representations.choosing.clusters import CANDIDATE_FIGURES, PAIR_FIGURES, Clusters
+from mesophyll.representations.choosing.clusters import Clusters
+from mesophyll.representations.choosing.figures import CANDIDATE_FIGURES, PAIR_FIGURES
 from mesophyll.representations.choosing.nested import TREE_FIGURES, Nested, best_cut, nested
 
-__all__ = ["Chooser", "Fragments", "figures", "overlaps"]
+__all__ = ["Chooser", "Fragments", "figures_with_ends", "overlaps"]
 
 _WORTH = 0.45
 """A candidate counts for how right it is less this. The more is taken off, the fewer and larger cells are chosen; a share of
@@ -56,7 +57,7 @@ class Fragments:
     min_size_vox: int
 
 
-def figures(tree: Nested, ended: sparse.csr_array) -> Floats:
+def figures_with_ends(tree: Nested, ended: sparse.csr_array) -> Floats:
     """Return all figures of candidates, shape (n, F).
 
     Parameters
@@ -104,7 +105,7 @@ class Chooser:
     def choose(self, seen: Fragments) -> Labels:
         """Return cells, numbered 1, 2, 3, ..., shape S; every fragment is part of one, but for those that are too small."""
         tree = nested(seen.clusters, self.pairs.of)
-        chosen = best_cut(tree, self.cells.of(figures(tree, seen.ended)) - _WORTH)
+        chosen = best_cut(tree, self.cells.of(figures_with_ends(tree, seen.ended)) - _WORTH)
         cells = tree.fragments_of(chosen)[seen.labels]
         return sequential(remove_small(cells, seen.min_size_vox)).reshape(seen.shape)
 

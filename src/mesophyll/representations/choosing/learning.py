@@ -13,8 +13,9 @@ from mesophyll.errors import LabelsError
 from mesophyll.labels import UNKNOWN, Labels
 from mesophyll.logistic import Floats
 from mesophyll.perceptron import Perceptron, fitted
-from mesophyll.representations.choosing.chooser import Chooser, Fragments, figures, overlaps
+from mesophyll.representations.choosing.chooser import Chooser, Fragments, figures_with_ends, overlaps
 from mesophyll.representations.choosing.clusters import Clusters
+from mesophyll.representations.choosing.figures import figures_of_pairs
 from mesophyll.representations.choosing.nested import Nested, nested
 
 __all__ = ["learnt"]
@@ -79,13 +80,13 @@ class _Told:
         """Return the figures of the pairs of fragments that are known, and whether both lie mostly in the same cell."""
         cells = self.truth[:, _CELLS:]
         if not cells.shape[1]:
-            return self.clusters.of_pairs()[:0], np.zeros(0)
+            return figures_of_pairs(self.clusters)[:0], np.zeros(0)
         most, owner = cells.max(axis=1).toarray().ravel(), np.asarray(cells.argmax(axis=1)).ravel()
         one, other = self.clusters.pairs.T
         known = _known(self.truth)
         told = known[one] & known[other]
         same = (owner[one] == owner[other]) & (most[one] > 0) & (most[other] > 0)
-        return self.clusters.of_pairs()[told], same[told].astype(np.float64)
+        return figures_of_pairs(self.clusters)[told], same[told].astype(np.float64)
 
     def candidates(self, likely: Perceptron) -> Cases:
         """Return the figures of the candidates that are known, and the share of the IoU thresholds that each reaches."""
@@ -93,7 +94,7 @@ class _Told:
         inside = (tree.members @ self.truth).tocsr()
         told = _known(inside)
         told[0] = False  # the outside
-        return figures(tree, self.ended)[told], self._right(tree, inside)[told]
+        return figures_with_ends(tree, self.ended)[told], self._right(tree, inside)[told]
 
     def _right(self, tree: Nested, inside: sparse.csr_array) -> Floats:
         known = inside.sum(axis=1) - inside[:, [_NOT_KNOWN]].toarray().ravel()

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from mesophyll.logistic import Floats
 from mesophyll.representations.choosing.clusters import Clusters, Ints
+from mesophyll.representations.choosing.figures import figures_of_candidates, figures_of_pairs
 
 __all__ = ["TREE_FIGURES", "Nested", "best_cut", "nested"]
 
@@ -77,8 +78,8 @@ def nested(clusters: Clusters, likely: Likely) -> Nested:
     steps hardly grows with the number of fragments.
     """
     leaves = len(clusters.sums)
-    said = likely(clusters.of_pairs())
-    parts, figures = [np.zeros((leaves, 2), np.int64)], [clusters.of_candidates(said)]
+    said = likely(figures_of_pairs(clusters))
+    parts, figures = [np.zeros((leaves, 2), np.int64)], [figures_of_candidates(clusters, said)]
     formed, stands_for = [np.ones(leaves)], np.arange(leaves)
     for level in _LEVELS:
         while len(joined := _partners(clusters.pairs, said, level, leaves)):
@@ -88,8 +89,8 @@ def nested(clusters: Clusters, likely: Likely) -> Nested:
             stands_for[these[:, 0]] = sum(map(len, formed[:-1])) + np.arange(len(these))
             stands_for[these[:, 1]] = 0
             clusters = clusters.merged(these)
-            said = likely(clusters.of_pairs())
-            figures.append(clusters.of_candidates(said)[these[:, 0]])
+            said = likely(figures_of_pairs(clusters))
+            figures.append(figures_of_candidates(clusters, said)[these[:, 0]])
     whole = np.concatenate(parts)
     told = np.concatenate(figures)
     history = _history(whole, np.concatenate(formed), told[:, 0], leaves)
