@@ -25,11 +25,14 @@ from mesophyll.representations.geometry.paths import centroids
 from mesophyll.representations.geometry.pieces import pieces
 from mesophyll.representations.learning.losses import mean_where, surprise
 
-__all__ = ["Spheres", "balls", "best_ball"]
+__all__ = ["Spheres", "again", "balls", "best_ball"]
 
 _SPREAD = 1 / 3  # standard deviation of a cell's heat, in its radii
 
 _LEAST = 0.9  # radius: wherever such a ball lies, it holds the middle of a voxel
+
+ONE_BALL = 0.8
+"""A sphere whose middle is a voxel of one that is kept, and that shares more than this with it, is that cell's once more."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,13 @@ class Spheres(Representation):
         middles = proposed.places.astype(np.float64)
         middles[:, -ndim:] += proposed.said[:, 3:]
         volume = proposed.inside.shape
-        _, kept = paint(volume, len(radii), lambda some: balls(middles[some], radii[some], volume), self.overlap)
+        _, kept = paint(
+            volume,
+            len(radii),
+            lambda some: balls(middles[some], radii[some], volume),
+            self.overlap,
+            lambda some, before, painted: again(middles, radii, some, before, painted),
+        )
         labels = best_ball(middles[kept], radii[kept], volume)
         return settle(labels, proposed.inside, self.min_size_vox).reshape(output_CS.shape[1:])
 
@@ -134,6 +143,48 @@ def balls(
     ends, voxels = np.empty(len(middles), np.int64), np.empty(int((high - low).prod(axis=1).sum()), np.int32)
     found = _draw(ends, voxels, middles, radii, (low, high), shape)
     return ends, voxels[:found]
+
+
+def again(
+    middles: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    some: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    painted: Labels,
+) -> NDArray[np.bool_]:
+    """Tell which balls propose a cell that is kept already: a voxel of it is their middle, and they are nearly its ball.
+
+    Parameters
+    ----------
+    middles, radii
+        Of all balls, (z, y, x), shape (n, 3), and (n,).
+    some
+        The balls asked about.
+    kept
+        Those that were kept so far, in the order of their numbers in ``painted``.
+    painted
+        Which ball kept holds each voxel, shape (Z, Y, X).
+    """
+    voxels = np.clip(np.rint(middles[some]), 0, np.array(painted.shape) - 1).astype(np.int64)
+    owner = painted[tuple(voxels.T)]
+    told = np.asarray(owner > 0)
+    one, other = some[told], kept[owner[told] - 1]
+    apart = np.linalg.norm(middles[one] - middles[other], axis=1)
+    least, most = np.minimum(radii[one], radii[other]), np.maximum(radii[one], radii[other])
+    told[told] = _shared(apart, least, most) > ONE_BALL
+    return told
+
+
+def _shared(apart: NDArray[np.float64], least: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of the smaller of two balls that lies in the larger one; of discs, about that.
+
+    The smaller one's caps beyond the larger one are cut off by the plane in which the two meet; what the larger one has beyond
+    that plane counts as well (the lens of two spheres).
+    """
+    way = np.maximum(apart, 1e-9)
+    lens = (most + least - way) ** 2 * (way**2 + 2 * way * (least + most) - 3 * (most - least) ** 2)
+    share = lens / (16 * way * least**3)
+    return np.where(apart <= most - least, 1.0, np.where(apart >= most + least, 0.0, share))
 
 
 def best_ball(middles: NDArray[np.float64], radii: NDArray[np.float64], shape: tuple[int, ...]) -> Labels:
