@@ -1,4 +1,4 @@
-"""What more time buys: a model looking from all sides, at both reconstructions, at smaller tiles, at each voxel in two tiles.
+"""What choosing cells buys, and what more time does: a model looking from all sides, at both reconstructions, at smaller tiles, at each voxel in two tiles.
 
 ``python -m benchmarks.choices [MODEL]``: gain in mean AP over the same true cells of leaves of four kinds, with its interval,
 and how many times the time.
@@ -24,6 +24,7 @@ SHAPE, SPACING = (112, 176, 112), 0.65
 PLAIN = SegmentationPlan()
 CHOICES: dict[str, tuple[SegmentationPlan, bool]] = {
     "as it is": (PLAIN, False),
+    "by the ends of the flow alone": (SegmentationPlan(choose=False), False),
     "both reconstructions": (PLAIN, True),
     "from all sides (mirror)": (SegmentationPlan(mirror=True), False),
     "both, from all sides": (SegmentationPlan(mirror=True), True),

@@ -130,9 +130,10 @@ def put(model: Model, name: str) -> None:
 
 
 def choosing(model: Model) -> Model:
-    """Return a model of cells that chooses them among candidates, by leaves of all kinds."""
-    chosen = learn_chooser(model, itertools.chain.from_iterable(shown(model, CHOOSE_BY)))
-    return replace(chosen, card={**model.card, "chooser": {"data": [f"{kind}-{seed}" for kind, seed in CHOOSE_BY]}})
+    """Return a model of cells that chooses them among candidates, by leaves of all kinds; of images, fifteen sections of each."""
+    leaves = CHOOSE_BY if model.network.ndim == 3 else CHOOSE_BY[::2]
+    chosen = learn_chooser(model, itertools.chain.from_iterable(shown(model, leaves)))
+    return replace(chosen, card={**model.card, "chooser": {"data": [f"{kind}-{seed}" for kind, seed in leaves]}})
 
 
 def made_sure(model: Model) -> Model:
