@@ -1,7 +1,8 @@
-"""What choosing cells buys, and what more time does: a model looking from all sides, at both reconstructions, at smaller tiles, at each voxel in two tiles.
+"""What choosing cells among candidates buys, and what more time does.
 
-``python -m benchmarks.choices [MODEL]``: gain in mean AP over the same true cells of leaves of four kinds, with its interval,
-and how many times the time.
+A model reads cells by the ends of the flow alone; or looks from all sides, at both reconstructions, at smaller tiles, at each
+voxel in two of them. ``python -m benchmarks.choices [MODEL]``: gain in mean AP over the same true cells of leaves of four kinds,
+with its interval, and how many times the time.
 """
 
 from __future__ import annotations

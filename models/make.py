@@ -130,7 +130,7 @@ def put(model: Model, name: str) -> None:
 
 
 def choosing(model: Model) -> Model:
-    """Return a model of cells that chooses them among candidates, by leaves of all kinds; of images, fifteen sections of each."""
+    """Return a model of cells that chooses them among candidates, by leaves of all kinds, or by fifteen sections of each."""
     leaves = CHOOSE_BY if model.network.ndim == 3 else CHOOSE_BY[::2]
     chosen = learn_chooser(model, itertools.chain.from_iterable(shown(model, leaves)))
     return replace(chosen, card={**model.card, "chooser": {"data": [f"{kind}-{seed}" for kind, seed in leaves]}})
