@@ -1,8 +1,8 @@
 """What choosing cells among candidates buys, and what more time does.
 
 A model reads cells by the ends of the flow alone; or looks from all sides, at both reconstructions, at smaller tiles, at each
-voxel in two of them. ``python -m benchmarks.choices [MODEL]``: gain in mean AP over the same true cells of leaves of four kinds,
-with its interval, and how many times the time.
+voxel in two of them. ``python -m benchmarks.choices [MODEL]``: gain in mean AP over the same true cells of leaves of four
+kinds, with its interval, and how many times the time.
 """
 
 from __future__ import annotations
