@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +34,7 @@ from mesophyll.representations.choosing.figures import (
 from mesophyll.representations.choosing.learning import _Told
 from mesophyll.representations.choosing.nested import Nested, best_cut, nested
 from mesophyll.tuning import learn_chooser, tune
+from mesophyll.tuning.looking import Sight
 from mesophyll.volume import Volume
 
 FLOWS = Flows()
@@ -279,11 +279,12 @@ def test_who_knows_too_little_learns_nothing():
     truth = leaf(1)
     seen = FLOWS.fragments(blurred(truth))
     nowhere = np.full_like(truth, -1)
-    for examples in ([], [(seen, truth)], [(seen, nowhere), (seen, nowhere)]):
+    for examples, met in (([], "of 0 "), ([(seen, truth)], "of "), ([(seen, nowhere), (seen, nowhere)], "of 0 ")):
         complaint(
             LabelsError,
             lambda examples=examples: learnt(examples),
-            "0 pairs of fragments are known, and all are alike",
+            met,
+            "pairs of fragments that are known",
             "in two scans or blocks at least",
             "pass more scans in which all cells are labelled",
         )
@@ -343,10 +344,11 @@ def test_a_chooser_chooses_where_it_has_learnt_and_is_asked(taught, tmp_path):
 def examples_that_say(outputs: dict[str, np.ndarray], monkeypatch) -> None:
     """Have a model say what is wanted of scans, by their names."""
 
-    def sights(_: Model, examples: list[Example], **__: object) -> list[SimpleNamespace]:
-        return [SimpleNamespace(example=one, outputs=outputs[one.name].astype(np.float16)) for one in examples]
+    def sights(_: Model, examples: list[Example], **__: object) -> list[Sight]:
+        return [Sight(one, outputs[one.name].astype(np.float16)) for one in examples]
 
-    monkeypatch.setattr("mesophyll.tuning.choosing.sights", sights)
+    for room in ("mesophyll.tuning.choosing", "mesophyll.tuning"):
+        monkeypatch.setattr(f"{room}.sights", sights)
 
 
 def labelled(name: str, truth: np.ndarray) -> Example:
@@ -365,6 +367,22 @@ def test_a_model_learns_to_choose_by_scans_block_by_block(taught, monkeypatch):
     unseen, output = leaf(11), blurred(leaf(11), 11)
     gain = [evaluation.match(read(output), unseen).counts.mean_ap for read in (FLOWS.decode, chooses.read)]
     assert gain[1] > gain[0]
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_tuning_takes_a_chooser_that_is_surely_better(seen, monkeypatch, tmp_path):
+    truth = {str(seed): leaf(seed) for seed in (1, 2, 11)}
+    said = {name: FLOWS.encode(labels) if seen else blurred(labels, int(name)) for name, labels in truth.items()}
+    examples_that_say(said, monkeypatch)
+    one, two, kept = (labelled(name, labels) for name, labels in truth.items())
+    plan = SegmentationPlan(device="cpu")
+    found = tune(model(3), [kept], tmp_path / "tuned", choose_by=[one, two], plan=plan)
+    step = found.steps[0]
+    assert (step.name, step.was, step.best) == ("chooser", "as it was", "by 2 scans")
+    assert step.taken is not seen  # where all walls are seen, the flow needs no help
+    assert (load(tmp_path / "tuned").chooser is None) is seen
+    assert found.model.card["tuning"]["choose_by"] == ["1", "2"]
+    assert found.gain.mean_ap >= step.gain.mean_ap if step.taken else step.gain.mean_ap <= 0.02
 
 
 def test_scans_cannot_both_tune_and_teach_to_choose(tmp_path):

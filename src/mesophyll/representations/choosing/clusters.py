@@ -116,12 +116,12 @@ class Clusters:
 
 def _sums(fragments: Labels, flow: NDArray[np.float32], spread: NDArray[np.float32], count: int) -> Floats:
     """Return the sums over the voxels of each fragment, shape (count, 16)."""
-    numbers = fragments.ravel()
+    numbers = fragments.ravel().astype(np.intp)
 
     def over(values: NDArray[np.floating]) -> Floats:
-        return np.asarray(np.bincount(numbers, values.ravel(), count), np.float64)
+        return np.asarray(np.bincount(numbers, np.broadcast_to(values, fragments.shape).ravel(), count), np.float64)
 
-    place = np.indices(fragments.shape).astype(np.float64)
+    place = [axis.astype(np.float64) for axis in np.indices(fragments.shape, sparse=True)]
     columns = [
         np.bincount(numbers, minlength=count).astype(np.float64),
         _faces(fragments, count),

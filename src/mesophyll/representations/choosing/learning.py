@@ -50,9 +50,11 @@ def learnt(examples: Iterable[tuple[Fragments, Labels]]) -> Chooser:
     """
     told = [_Told.of(seen, truth) for seen, truth in examples]
     pairs = [one.pairs() for one in told]
-    halves = [_fitted(pairs[turn::2], "pairs of fragments") for turn in range(2)]
-    trees = [one.candidates(halves[1 - place % 2]) for place, one in enumerate(told)]
-    return Chooser(_fitted(pairs, "pairs of fragments"), _fitted(trees, "candidates for cells"))
+    halves = [pairs[turn::2] for turn in range(2)]
+    _check(halves)
+    likely = [_fitted(half) for half in halves]
+    trees = [one.candidates(likely[1 - place % 2]) for place, one in enumerate(told)]
+    return Chooser(_fitted(pairs), _fitted(trees))
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,21 @@ class _Told:
         return np.asarray((best[:, None] >= _IOUS).mean(axis=1))
 
 
-def _fitted(cases: Sequence[Cases], what: str) -> Perceptron:
-    told = [np.concatenate([one[part] for one in cases]) if cases else np.zeros(0) for part in range(2)]
-    if not len(told[1]) or told[1].min() == told[1].max():
+def _fitted(cases: Sequence[Cases]) -> Perceptron:
+    figures, shares = (np.concatenate([one[part] for one in cases]) for part in range(2))
+    return fitted(figures, shares)
+
+
+def _check(halves: Sequence[Sequence[Cases]]) -> None:
+    """See that there is something to learn in each half, and right and wrong in both together."""
+    shares = [np.concatenate([np.zeros(0), *(told for _, told in half)]) for half in halves]
+    every = np.concatenate(shares)
+    if not all(map(len, shares)) or every.min() == every.max():
         raise LabelsError(
-            f"{len(told[1])} {what} are known, and all are alike",
-            "which of them are one cell is learnt from some that are and some that are not, in two scans or blocks at least",
+            f"of {len(every)} pairs of fragments that are known, {int(every.sum())} are one cell",
+            "it is learnt from some that are and some that are not, in two scans or blocks at least",
             "pass more scans in which all cells are labelled",
         )
-    return fitted(told[0], told[1])
 
 
 def _known(table: sparse.csr_array) -> NDArray[np.bool_]:
