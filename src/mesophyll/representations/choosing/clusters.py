@@ -121,7 +121,7 @@ def _sums(fragments: Labels, flow: NDArray[np.float32], spread: NDArray[np.float
     def over(values: NDArray[np.floating]) -> Floats:
         return np.asarray(np.bincount(numbers, np.broadcast_to(values, fragments.shape).ravel(), count), np.float64)
 
-    place = [axis.astype(np.float64) for axis in np.indices(fragments.shape, sparse=True)]
+    place = np.meshgrid(*(np.arange(side, dtype=np.float64) for side in fragments.shape), indexing="ij", sparse=True)
     columns = [
         np.bincount(numbers, minlength=count).astype(np.float64),
         _faces(fragments, count),
