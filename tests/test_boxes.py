@@ -67,7 +67,7 @@ def test_a_mask_is_of_the_voxels_that_lie_where_they_say(slack):
 
 def test_a_box_is_proposed_again_by_a_voxel_of_its_cell_and_only_so():
     box = [[0, 0, 0], [4, 10, 10]]
-    nearly, other = [[0, 1, 0], [4, 10, 10]], [[0, 4, 0], [4, 10, 10]]
+    nearly, other = [[0, 3, 0], [4, 10, 10]], [[0, 6, 0], [4, 10, 10]]
     boxes = np.array([box, nearly, other, nearly], float)
     painted = np.zeros((4, 10, 10), np.int32)
     painted[:, :, :5] = 1

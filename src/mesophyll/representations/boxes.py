@@ -36,7 +36,7 @@ from mesophyll.representations.learning.losses import mean_where, surprise
 
 __all__ = ["Boxes", "again", "masks"]
 
-ONE_BOX = 0.7
+ONE_BOX = 0.5
 """Two boxes that share more than this of all that they hold, and a voxel of one cell, are that cell's."""
 
 

@@ -97,12 +97,17 @@ def paint(
         Which they are, shape (count,).
     """
     labels = np.zeros(math.prod(shape), np.int32)
-    kept, sizes = np.zeros(count, bool), np.zeros(count + 1, np.int64)
+    before, number = np.zeros(count, np.int64), 0
+    sizes, common = np.zeros((2, count + 1), np.int64)
     for start in range(0, count, _BATCH):
-        batch, before = np.arange(start, min(start + _BATCH, count)), np.flatnonzero(kept)
+        batch = np.arange(start, min(start + _BATCH, count))
         if drop is not None:
-            batch = batch[~drop(batch, before, labels.reshape(shape))]
-        kept[batch] = _paint(labels, sizes, draw(batch), len(before), most)
+            batch = batch[~drop(batch, before[:number], labels.reshape(shape))]
+        more = batch[_paint(labels, (sizes, common), draw(batch), number, most)]
+        before[number : number + len(more)] = more
+        number += len(more)
+    kept = np.zeros(count, bool)
+    kept[before[:number]] = True
     return labels.reshape(shape), kept
 
 
@@ -124,10 +129,11 @@ def _peaks(score: Any, threshold: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _paint(labels: Any, sizes: Any, drawn: Any, number: Any, most: Any) -> Any:
+def _paint(labels: Any, counts: Any, drawn: Any, number: Any, most: Any) -> Any:
     """Paint a batch of shapes, and tell which were kept; ``number`` is that of the last one kept before."""
     ends, voxels = drawn
-    common, kept = np.zeros(len(sizes), np.int64), np.zeros(len(ends), np.bool_)
+    sizes, common = counts  # of each shape kept, its voxels; and zeros
+    kept = np.zeros(len(ends), np.bool_)
     start = 0
     for place in range(len(ends)):
         held = voxels[start : ends[place]]
