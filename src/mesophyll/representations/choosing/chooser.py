@@ -22,10 +22,13 @@ from mesophyll.representations.choosing.nested import TREE_FIGURES, Nested, best
 
 __all__ = ["Chooser", "Fragments", "figures_with_ends", "overlaps"]
 
-_WORTH = 0.45
+_WORTH = 0.4
 """A candidate counts for how right it is less this. The more is taken off, the fewer and larger cells are chosen; a share of
 right cells of about this would be lowered by any that is less right."""
 
+_BY_SIZE = 0.5
+"""And it counts by its size to this power. By 0, where a hundred candidates are hardly right, all of them as one would count
+for more than they do, and giants be made of veins; by 1, a hundred cells would count no more than one as large as them all."""
 
 END_FIGURES = ("agreement with the ends", "share in them", "share of them")
 """What the cells say that are found by where the flow ends: the best IoU of a candidate with one of them, which share of it
@@ -105,7 +108,8 @@ class Chooser:
     def choose(self, seen: Fragments) -> Labels:
         """Return cells, numbered 1, 2, 3, ..., shape S; every fragment is part of one, but for those that are too small."""
         tree = nested(seen.clusters, self.pairs.of)
-        chosen = best_cut(tree, self.cells.of(figures_with_ends(tree, seen.ended)) - _WORTH)
+        right = self.cells.of(figures_with_ends(tree, seen.ended))
+        chosen = best_cut(tree, (right - _WORTH) * tree.sizes**_BY_SIZE)
         cells = tree.fragments_of(chosen)[seen.labels]
         return sequential(remove_small(cells, seen.min_size_vox)).reshape(seen.shape)
 

@@ -52,6 +52,11 @@ class Nested:
     roots: Ints
     leaves: int
 
+    @property
+    def sizes(self) -> Floats:
+        """Voxels of each candidate, shape (n,)."""
+        return np.asarray(np.exp(self.figures[:, 0]))
+
     @cached_property
     def members(self) -> sparse.csr_array:
         """Which fragments (columns) each candidate (rows) holds: 1, else 0; shape (n, K)."""
