@@ -41,7 +41,7 @@ RIGHT = (
 )  # fmt: skip
 MERGED = ((1191, 826), (1276, 830), (1194, 927), (1269, 900), (1262, 960))
 """Cells of the real section whose outline a person sees all around, (Y, X) in gridrec: found as they are, and run together
-with a neighbour. Looked at on 2026-11-28, with the weights of that day; weights that come later want a new look."""
+with a neighbour or with a piece of it. Looked at on 2026-11-28; weights and choosers that come later want a new look."""
 
 
 def main(folder: Path | None) -> None:

@@ -242,6 +242,7 @@ def test_who_has_learnt_to_choose_finds_cells_that_flows_have_lost(taught):
         truth, output = leaf(seed), blurred(leaf(seed), seed)
         chosen, ends = taught.choose(FLOWS.fragments(output)), FLOWS.decode(output)
         assert evaluation.match(chosen, truth).counts.mean_ap > evaluation.match(ends, truth).counts.mean_ap + 0.05
+        assert np.bincount(chosen.ravel())[1:].max() < 2 * np.bincount(truth.ravel())[1:].max()  # no giants
 
 
 def test_cells_that_are_chosen_fill_what_fragments_fill_but_for_what_is_too_small(taught):
