@@ -250,7 +250,7 @@ def test_blocks_write_into_files_what_the_whole_would_be(ndim, tmp_path):
     outputs.flush()
     readable = np.load(tmp_path / "outputs.npy", mmap_mode="r")
     labels = np.lib.format.open_memmap(tmp_path / "labels.npy", "w+", np.int32, truth.shape)
-    decode(method, readable, labels, scratch=tmp_path, plan=replace(CPU, block=28, block_halo=20))
+    decode(method.decode, readable, labels, scratch=tmp_path, plan=replace(CPU, block=28, block_halo=20))
     written = np.load(tmp_path / "labels.npy")
     whole = method.decode(np.asarray(outputs, np.float32))
     assert found(written, whole) >= method.ceiling  # one cell in a hundred may be cut otherwise
@@ -266,7 +266,7 @@ def test_a_cell_through_all_blocks_is_one_and_numbers_have_no_gaps(ndim, tmp_pat
     cells[(slice(33, 35),) * ndim] = 2
     outputs = Pieces().encode(cells).astype(np.float16)
     labels = np.zeros(cells.shape, np.int32)
-    decode(Pieces(corner=True), outputs, labels, scratch=tmp_path, plan=replace(CPU, block=12, block_halo=3))
+    decode(Pieces(corner=True).decode, outputs, labels, scratch=tmp_path, plan=replace(CPU, block=12, block_halo=3))
     corner = (0,) * ndim
     cells[corner] = 3  # the corner of the volume is the block's own, and stays
     assert same_partition(labels, cells)
@@ -275,7 +275,7 @@ def test_a_cell_through_all_blocks_is_one_and_numbers_have_no_gaps(ndim, tmp_pat
 
 def test_nothing_found_is_nothing_written(tmp_path):
     labels = np.zeros((20, 20), np.int32)
-    decode(Flows(), np.zeros((3, 20, 20), np.float16), labels, scratch=tmp_path, plan=replace(CPU, block=8))
+    decode(Flows().decode, np.zeros((3, 20, 20), np.float16), labels, scratch=tmp_path, plan=replace(CPU, block=8))
     assert not labels.any()
 
 
@@ -494,6 +494,6 @@ def test_a_scan_is_seen_in_the_models_range(tmp_path):
     outputs = np.zeros((1, 40, 40), np.float16)
     predict(model, model.prepare(Volume(grey, (1.0, 1.0))), outputs, plan=CPU)
     labels = np.zeros((40, 40), np.int32)
-    decode(Pieces(), outputs, labels, scratch=tmp_path, plan=CPU)
+    decode(Pieces().decode, outputs, labels, scratch=tmp_path, plan=CPU)
     assert np.array_equal(labels > 0, grey > 100)
     assert labels.max() == 2
