@@ -1,7 +1,8 @@
 """Outputs to cells by every method: seconds for 64³ and 128³ voxels, and how they grow, as a multiple of n log n.
 
-``python -m benchmarks.decoding 64 128 256 cellpose`` takes the sides and the methods that are named. The leaf is the same but
-for its size; outputs are those of a network that is not quite sure: perfect targets with Gaussian noise.
+``python -m benchmarks.decoding 64 128 256 cellpose`` takes the sides and the methods that are named. All are the middle of one
+leaf, for the cells of a larger leaf are larger; outputs are those of a network that is not quite sure: perfect targets with
+Gaussian noise.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ ROUNDS = 2
 
 def measure(sides: Sequence[int] = SIDES, names: Sequence[str] = tuple(METHODS)) -> Iterator[str]:
     yield "  ".join([f"{'':34}", *(f"{side}³".rjust(8) for side in sides), "growth / that of n log n"])
-    leaves = [make(5, shape=(side,) * 3).labels for side in sides]
+    whole = make(5, shape=(max(sides),) * 3).labels
+    leaves = [
+        np.ascontiguousarray(whole[(slice((max(sides) - side) // 2, (max(sides) + side) // 2),) * 3]) for side in sides
+    ]
     for name, method in [(each, method) for each in names for method in choices(METHODS[each])]:
         took = [_decoding(method, method.encode(labels)) for labels in leaves]
         each_step = [spent / (side**3 * math.log(side**3)) for spent, side in zip(took, sides, strict=True)]
