@@ -153,8 +153,7 @@ class Flows(Representation):
             inside, flow = inside_tensor.cpu().numpy(), step.cpu().numpy()
         else:
             inside = np.ascontiguousarray(output_CS[0] > self.threshold).reshape(volume)
-            flow = np.zeros((3, *volume), np.float32)
-            flow[-len(spatial) :] = output_CS[1:].reshape(-1, *volume)
+            flow = _along_all_axes(output_CS[1:])
             moved = follow(flow, inside, passes)
         if self.target == "skeleton":
             oneness = flow_oneness(flow, self.parting)
@@ -167,10 +166,17 @@ class Flows(Representation):
         """Return fragments by where the flow runs together, beside the cells by where it ends."""
         output = as_array(output_CS)
         foreground = np.ascontiguousarray(output[0]).reshape(as_volume(output.shape[1:]))
-        flow = np.zeros((3, *foreground.shape), np.float32)
-        flow[-len(output) + 1 :] = output[1:].reshape(-1, *foreground.shape)
+        flow = _along_all_axes(output[1:])
         spread = divergence(flow)
         labels = convergence_fragments(spread, foreground > self.threshold)
         ends = self.decode(output_CS).reshape(foreground.shape)
         clusters = Clusters.of(labels, foreground, flow, spread)
         return Fragments(labels, clusters, overlaps(labels, ends), output.shape[1:], self.min_size_vox)
+
+
+def _along_all_axes(flow_CS: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a flow of as many channels as axes as one along Z, Y and X, shape (3, Z, Y, X); 0 along those that it lacks."""
+    volume = as_volume(flow_CS.shape[1:])
+    flow = np.zeros((3, *volume), np.float32)
+    flow[-len(flow_CS) :] = flow_CS.reshape(-1, *volume)
+    return flow

@@ -85,14 +85,15 @@ def nested(clusters: Clusters, likely: Likely) -> Nested:
     leaves = len(clusters.sums)
     said = likely(figures_of_pairs(clusters))
     parts, figures = [np.zeros((leaves, 2), np.int64)], [figures_of_candidates(clusters, said)]
-    formed, stands_for = [np.ones(leaves)], np.arange(leaves)
+    formed, stands_for, count = [np.ones(leaves)], np.arange(leaves), leaves
     for level in _LEVELS:
         while len(joined := _partners(clusters.pairs, said, level, leaves)):
             these = clusters.pairs[joined]
             parts.append(stands_for[these])
             formed.append(said[joined])
-            stands_for[these[:, 0]] = sum(map(len, formed[:-1])) + np.arange(len(these))
+            stands_for[these[:, 0]] = count + np.arange(len(these))
             stands_for[these[:, 1]] = 0
+            count += len(these)
             clusters = clusters.merged(these)
             said = likely(figures_of_pairs(clusters))
             figures.append(figures_of_candidates(clusters, said)[these[:, 0]])
