@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from make import JUDGED, SHIPPED
+from make import LIMITS, SHIPPED
 from mesophyll.likeness import Familiar, measure
 from mesophyll.model import ABOUT, Model, load
 from mesophyll.nursery import FIRST_SEED, specimen
@@ -31,7 +31,7 @@ ROUNDS, PATCHES = 3, 17
 
 def main(names: list[str]) -> None:
     """Acquaint the models named, or all."""
-    for name in names or JUDGED:
+    for name in names or LIMITS:
         model = load(SHIPPED / name)
         plan = from_dict(TrainingPlan, model.card["plan"])
         write(SHIPPED / name / ABOUT, Familiar.of(list(met(model, plan)), plan.patch))

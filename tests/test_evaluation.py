@@ -290,6 +290,15 @@ def test_a_piece_of_a_tenth_splits_and_less_does_not() -> None:
     assert match(row((1, 19), (2, 1)), truth).counts.split == 0
 
 
+def test_counts_of_two_leaves_add_up_to_those_of_both_side_by_side() -> None:
+    truth, labels = row((1, 10), (2, 10), (3, 20), (4, 20)), row((1, 15), (0, 5), (2, 10), (3, 10), (4, 19), (0, 1))
+    other, found = row((5, 10), (6, 7), (0, 3)), row((5, 4), (6, 6), (7, 7), (8, 3))
+    both = match(
+        np.concatenate([labels, np.where(found > 0, found + 10, 0)], axis=-1), np.concatenate([truth, other], axis=-1)
+    )
+    assert match(labels, truth).counts + match(found, other).counts == both.counts
+
+
 # ---- tissues -------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -240,6 +240,32 @@ def test_of_the_shipped_kinds_each_is_left_out_once_and_judged_where_neither_net
     assert {pair.trials[0] for pair in table.comparisons} == known
     seeds = [leaf.seed for leaf in table.leaves.values()]
     assert len(seeds) == len(set(seeds))  # a seed decides much of what a leaf is like, whatever its kind
+
+
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_in_the_shipped_table_of_networks_each_row_changes_one_choice_at_equal_voxels_in_a_step(scale):
+    table = read("network")
+    changed_by = {
+        "voxels of 0.325 µm": {"spacing_um"},
+        "voxels of 1 µm": {"spacing_um"},
+        "three levels": {"levels"},
+        "four levels": {"levels"},
+        "wide, four levels": {"size", "levels"},
+        "wide, four levels, as long": {"size", "levels", "steps"},
+        "small patches": {"patch", "batch"},
+        "large patches": {"patch", "batch"},
+        "neither mirrored nor turned": {"augmentation"},
+        "in their own greys": {"augmentation"},
+    }
+    plain = table.training_plan(table.run("as leaf-3d", 1), scale)
+    assert {pair.run for pair in table.comparisons} == set(changed_by)
+    for name, fields in changed_by.items():
+        plan = table.training_plan(table.run(name, 1), scale)
+        assert {key for key, value in asdict(plan).items() if value != asdict(plain)[key]} == fields
+        assert plan.batch * plan.patch**3 == pytest.approx(plain.batch * plain.patch**3, rel=0.2)
+    assert {table.leaves[name].kind for name in table.trials["all kinds"].data} == set(phantom.KINDS)
+    seeds = [leaf.seed for leaf in table.leaves.values()]
+    assert len(seeds) == len(set(seeds))
 
 
 def leaf(*part, seed=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any
 
 from mesophyll.evaluation.base import THRESHOLDS
@@ -36,6 +37,14 @@ class Counts:
     fn: tuple[int, ...]
     merging: int
     split: int
+
+    def __add__(self, other: Counts) -> Counts:
+        """Return the counts of the cells of both."""
+        at_each = {name: tuple(map(add, getattr(self, name), getattr(other, name))) for name in ("tp", "fp", "fn")}
+        whole = {
+            name: getattr(self, name) + getattr(other, name) for name in ("cells", "truth_cells", "merging", "split")
+        }
+        return Counts(**whole, **at_each)
 
     @property
     def ap(self) -> dict[str, float]:
