@@ -26,12 +26,12 @@ from mesophyll.evaluation import Scores, compare_tissue
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
 from mesophyll.model import Model, find
-from mesophyll.nursery import Leaves
 from mesophyll.phantom import KINDS, Phantom, make
-from mesophyll.plan import TrainingPlan, continuation
 from mesophyll.suggestion import SuggestionPlan, disagreement, suggest
 from mesophyll.tissues import PALISADE, SPONGY, UNKNOWN_CODE
 from mesophyll.training import train
+from mesophyll.training.nursery import Leaves
+from mesophyll.training.plan import TrainingPlan, continuation
 
 KIND, SEED, SHAPE, SPACING = "arm", 401, (208, 208, 144), 0.65
 LEARN, JUDGE = slice(0, 112), slice(144, 208)

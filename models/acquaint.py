@@ -17,13 +17,13 @@ import numpy as np
 from make import LIMITS, SHIPPED
 from mesophyll.likeness import Familiar, measure
 from mesophyll.model import ABOUT, Model, load
-from mesophyll.nursery import FIRST_SEED, specimen
-from mesophyll.patches import regrey
-from mesophyll.plan import TrainingPlan
-from mesophyll.preparation import Preparation
 from mesophyll.representations import from_table
 from mesophyll.settings import from_dict, to_dict
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan
+from mesophyll.training.nursery import FIRST_SEED, specimen
+from mesophyll.training.patches import regrey
+from mesophyll.training.preparation import Preparation
+from mesophyll.training.view import View
 
 ROUNDS, PATCHES = 3, 17
 """So many leaves of each kind, and so many patches of each: about as many as a training keeps the marks of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from mesophyll.network import Network, ResidualUNet
-from mesophyll.plan import TrainingPlan
+from mesophyll.training import TrainingPlan
 
 __all__ = ["TINY", "lively"]
 

@@ -12,7 +12,7 @@ import tifffile
 from conftest import run
 from mesophyll import io
 from mesophyll.labels import UNKNOWN
-from mesophyll.patches import Source, sample
+from mesophyll.training.patches import Source, sample
 from test_annotation import HAND
 from test_bad_input import refused
 

@@ -16,10 +16,9 @@ from mesophyll.errors import SettingsError
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.model import Model
 from mesophyll.network import Network
-from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Contours, Flows, Heads
 from mesophyll.representations.geometry.fourier import describe, fill, mirror_signs, outlines
-from mesophyll.training import train
+from mesophyll.training import TrainingPlan, train
 from mesophyll.volume import Volume
 
 

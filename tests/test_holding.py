@@ -11,15 +11,14 @@ import torch
 from catalogue import crowd
 from complaint import complaint
 from mesophyll.errors import SettingsError
-from mesophyll.holding import Before, says_the_same
 from mesophyll.inference import segment
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
 from mesophyll.model import load
 from mesophyll.network import Network
-from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Affinities, Flows
-from mesophyll.training import train
+from mesophyll.training import TrainingPlan, train
+from mesophyll.training.holding import Before, says_the_same
 from mesophyll.volume import Volume
 from networks import TINY, lively
 

@@ -19,15 +19,14 @@ from mesophyll.mapping import map_tissue, map_tissue_volume
 from mesophyll.model import Intensity, Model, choose, load, save
 from mesophyll.network import Network
 from mesophyll.network.base import Built
-from mesophyll.nursery import Leaves, specimen
-from mesophyll.patches import sample
-from mesophyll.plan import TrainingPlan
-from mesophyll.preparation import Preparation
 from mesophyll.representations import Flows, Tissue
 from mesophyll.tissue_map import as_codes, as_labels
 from mesophyll.tissues import TISSUES, UNKNOWN_CODE
-from mesophyll.training import train
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan, train
+from mesophyll.training.nursery import Leaves, specimen
+from mesophyll.training.patches import sample
+from mesophyll.training.preparation import Preparation
+from mesophyll.training.view import View
 from mesophyll.volume import Volume
 from networks import lively
 

@@ -11,12 +11,11 @@ import torch
 from complaint import complaint
 from mesophyll import phantom
 from mesophyll.errors import SettingsError
-from mesophyll.nursery import BEDS, FIRST_SEED, JUDGE_SEED, Leaves, Nurseries, Nursery, specimen, specimens
-from mesophyll.plan import TrainingPlan
-from mesophyll.preparation import Preparation
 from mesophyll.representations import Flows
-from mesophyll.training import train
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan, train
+from mesophyll.training.nursery import BEDS, FIRST_SEED, JUDGE_SEED, Leaves, Nurseries, Nursery, specimen, specimens
+from mesophyll.training.preparation import Preparation
+from mesophyll.training.view import View
 
 TINY = Leaves(kinds=("grape", "hard"), shape=(24, 64, 24), patches=5)
 SPACING = 2.0
@@ -31,7 +30,7 @@ def sown(monkeypatch) -> list[tuple[str, int]]:
         asked.append((kind, seed))
         return kind, seed
 
-    monkeypatch.setattr("mesophyll.nursery.specimen", named)
+    monkeypatch.setattr("mesophyll.training.nursery.specimen", named)
     return asked
 
 

@@ -13,7 +13,7 @@ from complaint import complaint
 from mesophyll.errors import LabelsError
 from mesophyll.labels import split_pieces
 from mesophyll.model import Image
-from mesophyll.patches import Augmentation, Patch, Source, move, regrey, sample
+from mesophyll.training.patches import Augmentation, Patch, Source, move, regrey, sample
 from mesophyll.volume import Volume
 
 STILL = Augmentation(

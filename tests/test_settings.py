@@ -13,10 +13,10 @@ from mesophyll.errors import SettingsError
 from mesophyll.inference import SegmentationPlan
 from mesophyll.model import Intensity
 from mesophyll.network import Network
-from mesophyll.patches import Augmentation
-from mesophyll.plan import TrainingPlan
 from mesophyll.representations import REPRESENTATIONS, Affinities, Flows, Heads, from_table, to_table
 from mesophyll.settings import from_dict, read_toml, to_dict
+from mesophyll.training import TrainingPlan
+from mesophyll.training.patches import Augmentation
 
 PLAIN = [
     TrainingPlan(),

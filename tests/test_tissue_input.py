@@ -14,14 +14,13 @@ from mesophyll.errors import LabelsError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import segment
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import Network
-from mesophyll.nursery import Leaves, specimen
-from mesophyll.patches import Augmentation, move, sample
-from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows
 from mesophyll.tissue_map import as_channels
 from mesophyll.tissues import AIRSPACE, BACKGROUND, TISSUE_CHANNELS, TISSUES
-from mesophyll.training import split, train
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan, split, train
+from mesophyll.training.nursery import Leaves, specimen
+from mesophyll.training.patches import Augmentation, move, sample
+from mesophyll.training.view import View
 from mesophyll.volume import Volume
 
 LEAVES = Leaves(("grape",), shape=(32, 64, 32))

@@ -18,17 +18,16 @@ from complaint import complaint
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.io import Example
-from mesophyll.lesson import Bench, Lesson, PatchStream
 from mesophyll.likeness import MARKS
 from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import CellposeNetwork, Network
-from mesophyll.patches import Augmentation, Source
-from mesophyll.plan import TrainingPlan
-from mesophyll.preparation import Preparation
 from mesophyll.representations import Affinities, Cellpose, Flows, from_table
-from mesophyll.supply import Shelf
-from mesophyll.training import split, train
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan, split, train
+from mesophyll.training.lesson import Bench, Lesson, PatchStream
+from mesophyll.training.patches import Augmentation, Source
+from mesophyll.training.preparation import Preparation
+from mesophyll.training.supply import Shelf
+from mesophyll.training.view import View
 from mesophyll.volume import Volume
 
 PLAN = TrainingPlan(
@@ -298,10 +297,10 @@ def test_a_model_taught_on_keeps_what_was_familiar_and_learns_how_coarse_scans_a
 
 
 def test_patches_whose_marks_are_kept_are_spread_over_a_training_and_over_the_places_of_a_batch(monkeypatch):
-    monkeypatch.setattr("mesophyll.lesson._MET", 5)
+    monkeypatch.setattr("mesophyll.training.lesson._MET", 5)
     met = []
     monkeypatch.setattr(
-        "mesophyll.lesson.measure", lambda grey: met.append(int(grey[0, 0])) or dict.fromkeys(MARKS, 0.0)
+        "mesophyll.training.lesson.measure", lambda grey: met.append(int(grey[0, 0])) or dict.fromkeys(MARKS, 0.0)
     )
     made = lesson(epochs=1, steps=8, accumulate=2, batch=3)
     for place in range(16):

@@ -19,11 +19,10 @@ from mesophyll.inference import SegmentationPlan
 from mesophyll.io import Example, write_example
 from mesophyll.labels import UNKNOWN
 from mesophyll.model import load, save
-from mesophyll.plan import TrainingPlan
 from mesophyll.progress import silent
 from mesophyll.representations import Affinities, Flows, Heads
 from mesophyll.representations.base import tunable
-from mesophyll.training import train
+from mesophyll.training import TrainingPlan, train
 from mesophyll.tuning import looking, searching, tune
 from mesophyll.tuning.searching import Remembered, search
 from mesophyll.volume import Volume

@@ -18,12 +18,11 @@ from mesophyll.io import Example
 from mesophyll.mapping import map_tissue
 from mesophyll.model import Model, load, save
 from mesophyll.network import Network
-from mesophyll.nursery import Leaves
-from mesophyll.patches import Augmentation, move, regrey, sample
-from mesophyll.plan import TrainingPlan
 from mesophyll.representations import Flows, Tissue
-from mesophyll.training import train
-from mesophyll.view import View
+from mesophyll.training import TrainingPlan, train
+from mesophyll.training.nursery import Leaves
+from mesophyll.training.patches import Augmentation, move, regrey, sample
+from mesophyll.training.view import View
 from mesophyll.volume import Volume
 from networks import lively
 

@@ -15,8 +15,8 @@ from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import fates, mean_recall
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
-from mesophyll.plan import continuation
 from mesophyll.settings import read_table
+from mesophyll.training.plan import continuation
 from mesophyll.validation import ValidationPlan, folds, validate
 from mesophyll.volume import Volume
 from networks import TINY

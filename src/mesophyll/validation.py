@@ -24,9 +24,8 @@ from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.io import Example, replacing
 from mesophyll.labels import UNKNOWN, Labels, check
 from mesophyll.model import ABOUT, Model, load
-from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, named, silent
-from mesophyll.training import train
+from mesophyll.training import TrainingPlan, train
 from mesophyll.volume import Spacing
 
 __all__ = ["Fold", "Validation", "ValidationPlan", "folds", "validate"]

@@ -15,7 +15,7 @@ from mesophyll.errors import SettingsError
 
 if TYPE_CHECKING:
     from mesophyll.model import Model
-    from mesophyll.plan import TrainingPlan
+    from mesophyll.training import TrainingPlan
 
 __all__ = ["import_", "models", "register", "train"]
 
@@ -76,8 +76,8 @@ def train(
 
 
 def _plan(file: Path | None, *, tissue: bool) -> TrainingPlan:
-    from mesophyll.plan import TrainingPlan
     from mesophyll.settings import read_toml
+    from mesophyll.training import TrainingPlan
 
     plan = TrainingPlan() if file is None else read_toml(TrainingPlan, file)
     named = plan.representation.get("name", "flows" if plan.representation else "tissue")

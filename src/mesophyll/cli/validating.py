@@ -53,8 +53,8 @@ def validate(  # noqa: PLR0913, PLR0917 - the options of a verb
     """Hide some labels, learn from the rest, judge on what was hidden; in turn, so that every label is judged."""
     from mesophyll.inference import SegmentationPlan
     from mesophyll.io import read_example
-    from mesophyll.plan import TrainingPlan, continuation
     from mesophyll.settings import read_toml
+    from mesophyll.training.plan import TrainingPlan, continuation
     from mesophyll.validation import ValidationPlan
     from mesophyll.validation import validate as run
 

@@ -40,11 +40,15 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Return the counts of the cells of both."""
-        at_each = {name: tuple(map(add, getattr(self, name), getattr(other, name))) for name in ("tp", "fp", "fn")}
-        whole = {
-            name: getattr(self, name) + getattr(other, name) for name in ("cells", "truth_cells", "merging", "split")
-        }
-        return Counts(**whole, **at_each)
+        return Counts(
+            cells=self.cells + other.cells,
+            truth_cells=self.truth_cells + other.truth_cells,
+            tp=tuple(map(add, self.tp, other.tp)),
+            fp=tuple(map(add, self.fp, other.fp)),
+            fn=tuple(map(add, self.fn, other.fn)),
+            merging=self.merging + other.merging,
+            split=self.split + other.split,
+        )
 
     @property
     def ap(self) -> dict[str, float]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mesophyll.errors import SettingsError
-from mesophyll.plan import TrainingPlan
 from mesophyll.settings import from_dict
+from mesophyll.training import TrainingPlan
 
 __all__ = ["MODELS", "Comparison", "Leaf", "Mode", "Place", "Run", "Table", "Trial"]
 

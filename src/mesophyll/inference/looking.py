@@ -19,13 +19,13 @@ from mesophyll.device import fast_precision, pick
 from mesophyll.errors import UnfamiliarScanWarning
 from mesophyll.image import Image
 from mesophyll.inference.plan import SegmentationPlan
+from mesophyll.inference.sections import Seen, slabs
+from mesophyll.inference.staging import stage
 from mesophyll.labels import Subject
 from mesophyll.model import Model
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
-from mesophyll.sections import Seen, slabs
-from mesophyll.staging import stage
 from mesophyll.tiling import tiles
 from mesophyll.volume import Volume
 

@@ -27,15 +27,15 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mesophyll.device import fast_precision
 from mesophyll.errors import FileError, SettingsError
-from mesophyll.holding import Before
 from mesophyll.likeness import MARKS, Familiar, measure
 from mesophyll.network import Built
-from mesophyll.patches import Augmentation
-from mesophyll.plan import TrainingPlan
-from mesophyll.preparation import Preparation, Prepared
 from mesophyll.progress import Progress
 from mesophyll.representations import Representation
-from mesophyll.supply import Supply
+from mesophyll.training.holding import Before
+from mesophyll.training.patches import Augmentation
+from mesophyll.training.plan import TrainingPlan
+from mesophyll.training.preparation import Preparation, Prepared
+from mesophyll.training.supply import Supply
 
 __all__ = ["Lesson", "PatchStream", "fit"]
 

@@ -9,10 +9,10 @@ from mesophyll.errors import SettingsError
 from mesophyll.image import Intensity
 from mesophyll.model import DEFAULT_MODELS
 from mesophyll.network import CellposeNetwork, Size
-from mesophyll.nursery import Leaves
-from mesophyll.patches import Augmentation
 from mesophyll.representations.base import SPACING_UM
 from mesophyll.tissues import TissueInput
+from mesophyll.training.nursery import Leaves
+from mesophyll.training.patches import Augmentation
 
 __all__ = ["TrainingPlan", "continuation"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from mesophyll import phantom
 from mesophyll.errors import SettingsError
 from mesophyll.io import Example
-from mesophyll.patches import Source
-from mesophyll.preparation import Preparation, Prepared
-from mesophyll.view import View
+from mesophyll.training.patches import Source
+from mesophyll.training.preparation import Preparation, Prepared
+from mesophyll.training.view import View
 
 __all__ = ["FIRST_SEED", "JUDGE_SEED", "Leaves", "Nurseries", "Nursery", "specimen", "specimens"]
 

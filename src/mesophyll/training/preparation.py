@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.patches import Augmentation, Patch, Source, move, regrey, sample
 from mesophyll.representations import Representation
+from mesophyll.training.patches import Augmentation, Patch, Source, move, regrey, sample
 
 __all__ = ["Preparation", "Prepared"]
 

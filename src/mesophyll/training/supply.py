@@ -1,4 +1,4 @@
-"""Where patches come from: scans on a shelf, or several supplies in turn. See `mesophyll.nursery` for leaves that are grown."""
+"""Where patches come from: scans on a shelf, or several supplies in turn; `mesophyll.training.nursery` grows leaves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mesophyll.patches import Source
-from mesophyll.preparation import Preparation, Prepared
+from mesophyll.training.patches import Source
+from mesophyll.training.preparation import Preparation, Prepared
 
 __all__ = ["InTurn", "Shelf", "Supply"]
 

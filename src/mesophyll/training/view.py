@@ -11,8 +11,8 @@ from mesophyll.errors import LabelsError, VolumeError
 from mesophyll.image import Image, Intensity
 from mesophyll.io import Example
 from mesophyll.labels import Subject, known_layers, labelled_slices
-from mesophyll.patches import Source
 from mesophyll.tissues import TissueInput
+from mesophyll.training.patches import Source
 from mesophyll.volume import Volume, resample
 
 __all__ = ["View"]

@@ -16,20 +16,20 @@ import torch
 from mesophyll import __version__
 from mesophyll.device import Device, pick
 from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
-from mesophyll.holding import Before, says_the_same
-from mesophyll.lesson import Lesson, fit
 from mesophyll.likeness import Familiar
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
-from mesophyll.nursery import Nurseries, Nursery, specimens
-from mesophyll.patches import Source
-from mesophyll.plan import TrainingPlan
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
-from mesophyll.supply import InTurn, Shelf, Supply
 from mesophyll.tissues import TISSUE_CHANNELS
-from mesophyll.view import View
+from mesophyll.training.holding import Before, says_the_same
+from mesophyll.training.lesson import Lesson, fit
+from mesophyll.training.nursery import Nurseries, Nursery, specimens
+from mesophyll.training.patches import Source
+from mesophyll.training.plan import TrainingPlan
+from mesophyll.training.supply import InTurn, Shelf, Supply
+from mesophyll.training.view import View
 from mesophyll.volume import Volume
 
 if TYPE_CHECKING:
