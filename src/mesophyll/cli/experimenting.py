@@ -32,7 +32,8 @@ def experiment(
     table: Annotated[
         str,
         typer.Argument(
-            metavar="NAME_OR_FILE", help="A shipped one (kinds, representations, tr155), or a TOML file of one's own."
+            metavar="NAME_OR_FILE",
+            help="A shipped one (kinds, network, representations, tr155), or a TOML file of one's own.",
         ),
     ],
     out: Annotated[

@@ -70,7 +70,9 @@ def times_drawn(cells: int, rng: np.random.Generator) -> Numbers:
     """Return how often each cell is drawn, shape (draws, cells); as floats, of which a product is a fast one."""
     if not cells:
         return np.zeros((DRAWS, 0))
-    return rng.multinomial(cells, np.full(cells, 1 / cells), size=DRAWS).astype(np.float64)
+    # Counted, not drawn as a multinomial: that asks for a binomial of each cell in each draw, and takes five times as long.
+    drawn = rng.integers(cells, size=(DRAWS, cells)) + np.arange(DRAWS)[:, None] * cells
+    return np.bincount(drawn.ravel(), minlength=DRAWS * cells).reshape(DRAWS, cells).astype(np.float64)
 
 
 def _on_leaves(methods: Sequence[Trainings], among: Mask | None) -> list[Numbers]:
@@ -80,13 +82,14 @@ def _on_leaves(methods: Sequence[Trainings], among: Mask | None) -> list[Numbers
     hits = [np.zeros((len(method), DRAWS, len(THRESHOLDS))) for method in methods]
     claims = [np.zeros_like(one) for one in hits]
     for place, mask in enumerate(_split(some, among)):
-        times = times_drawn(int(len(some[place].cells) if mask is None else mask.sum()), rng) * weights[:, place, None]
+        times = times_drawn(int(len(some[place].cells) if mask is None else mask.sum()), rng)
+        weight = weights[:, place, None]
         for one, method in enumerate(methods):
             for number, training in enumerate(method):
                 found, claimed, nowhere = _units(training[place], mask)
                 beside = np.random.default_rng([SEED, _NOWHERE + one, number, place]).poisson(nowhere, DRAWS)
-                hits[one][number] += times @ found
-                claims[one][number] += times @ claimed + (beside * weights[:, place])[:, None]
+                hits[one][number] += weight * (times @ found)
+                claims[one][number] += weight * (times @ claimed + beside[:, None])
     return [_mean_ap(*pair).T for pair in zip(hits, claims, strict=True)]
 
 

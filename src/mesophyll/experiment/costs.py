@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mesophyll.cost import Cost
-from mesophyll.evaluation import repeated_mean_ap
 from mesophyll.experiment.results import Results
 from mesophyll.experiment.table import Place
 from mesophyll.report import html
@@ -60,10 +59,7 @@ def by_training(results: Results) -> str:
     """Return the table of what each training alone came to; nothing where none was taught more than once."""
     rows = [
         {"model": run.title}
-        | {
-            named(place): f"{repeated_mean_ap([results.judgements[run.title, *place].leaves])[0]:.3f}"
-            for place in results.places
-        }
+        | {named(place): f"{results.judgements[run.title, *place].mean_ap:.3f}" for place in results.places}
         for runs in results.methods.values()
         for run in runs
         if len(runs) > 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mesophyll import evaluation
 from mesophyll.evaluation import Fates
+from mesophyll.evaluation.layers import of_all
 from mesophyll.experiment.finding import Took, cuts_of, found
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.shapes import shapes
@@ -89,6 +90,11 @@ class Judgement:
     tissue: NDArray[np.str_]
     shape: NDArray[np.str_]
     took: Took
+
+    @property
+    def mean_ap(self) -> float:
+        """The mean AP of all cells."""
+        return of_all([self.leaves])
 
     def groups(self) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         """Yield by what, which, and which cells: every tissue and every shape."""

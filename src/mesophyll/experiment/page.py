@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mesophyll import __version__
-from mesophyll.evaluation import Difference, repeated_mean_ap
+from mesophyll.evaluation import Difference
 from mesophyll.experiment.costs import NONE, by_training, costs, memory, named, seconds, tunings
 from mesophyll.experiment.figures import Strip, strips
 from mesophyll.experiment.results import Results, mean_cost
@@ -89,8 +89,9 @@ def _forests(results: Results) -> str:
     drawn = ""
     for place in results.places:
         rows = [
-            (f"{name}{_mark(results, name, place)}", *repeated_mean_ap(results.trainings(name, place)))
+            (f"{name}{_mark(results, name, place)}", score.mean_ap, score.interval)
             for name in results.methods
+            for score in [results.scores[name, place]]
         ]
         drawn += f"<figure><figcaption><b>{text(named(place))}</b></figcaption>{intervals(rows)}</figure>"
     note = f"{_MEAN} {LEAKS} judged on what it had learnt from."
@@ -99,7 +100,7 @@ def _forests(results: Results) -> str:
 
 def _differences(results: Results) -> str:
     tables: dict[Place, list[dict[str, str]]] = {}
-    for pair, place, found in results.differences():
+    for pair, place, found in results.differences:
         row = {"question": pair.question, "difference": _gain(found), "of": pair.run, "from": pair.against}
         tables.setdefault(place, []).append(row)
     if not tables:
@@ -133,11 +134,11 @@ def _groups(results: Results, by: str) -> str:
 
 
 def _group_row(results: Results, name: str, place: Place, by: str) -> dict[str, str]:
-    row, trainings = {"model": name}, results.trainings(name, place)
-    for kind, word, among in results.judged(name, place)[0].groups():
+    row = {"model": name}
+    for (kind, word), score in results.groups[name, place].items():
         if kind == by and word:
-            mean, (low, high) = repeated_mean_ap(trainings, among)
-            row[f"{word} ({among.sum()})"] = f"{mean:.3f} ({low:.2f} to {high:.2f})"
+            low, high = score.interval
+            row[f"{word} ({score.cells})"] = f"{score.mean_ap:.3f} ({low:.2f} to {high:.2f})"
     return row
 
 
@@ -154,17 +155,16 @@ def _details(results: Results) -> str:
 
 
 def _detail(results: Results, name: str, place: Place) -> dict[str, str]:
-    mean, (low, high) = repeated_mean_ap(results.trainings(name, place))
-    judged = results.judged(name, place)
+    judged, score = results.judged(name, place), results.scores[name, place]
     took = mean_cost([one.took.whole for one in judged])
     return {
         "model": f"{name}{_mark(results, name, place)}",
-        "mAP": f"{mean:.3f} ({low:.3f} to {high:.3f})",
+        "mAP": f"{score.mean_ap:.3f} ({score.interval[0]:.3f} to {score.interval[1]:.3f})",
         "mAP of TR-155": f"{results.mean_score(name, place, 'mAP_tr155'):.4f}",
         **{f"AP @{at}": f"{results.mean_score(name, place, 'AP', at):.3f}" for at in ("0.5", "0.8")},
         "AJI": f"{results.mean_score(name, place, 'AJI'):.3f}",
         **{measure: f"{results.mean_score(name, place, measure):.1f}" for measure in ("merges", "splits")},
-        "cells / true": f"{results.mean_score(name, place, 'cells'):.0f} / {judged[0].scores['truth_cells']}",
+        "cells / true": f"{results.mean_score(name, place, 'cells'):.0f} / {score.cells}",
         "network, s": seconds(mean_cost([one.took.network for one in judged])),
         "decoding, s": seconds(mean_cost([one.took.decoding for one in judged])),
         "memory, GB": memory(took),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mesophyll.cost import Cost
 from mesophyll.evaluation import Difference, Trainings, repeated_difference, repeated_mean_ap
@@ -22,9 +23,32 @@ from mesophyll.io import replacing
 from mesophyll.model import ABOUT
 from mesophyll.settings import to_dict
 
-__all__ = ["Results", "mean_cost", "summary", "write_numbers"]
+__all__ = ["Results", "Score", "mean_cost", "summary", "write_numbers"]
 
 _STEPS: tuple[Step, ...] = ("teaching", "tuning")
+
+
+@dataclass(frozen=True)
+class Score:
+    """The mean AP of some cells, mean over a method's trainings.
+
+    Parameters
+    ----------
+    cells
+        How many true cells there are.
+    mean_ap, interval
+        The score, and the interval in which 95 % of resamplings of trainings, leaves and cells lie.
+    """
+
+    cells: int
+    mean_ap: float
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, trainings: Trainings, among: NDArray[np.bool_] | None = None) -> Score:
+        """Judge trainings on all cells, or on some."""
+        cells = sum(len(leaf.cells) for leaf in trainings[0]) if among is None else int(among.sum())
+        return cls(cells, *repeated_mean_ap(trainings, among))
 
 
 @dataclass(frozen=True)
@@ -82,13 +106,32 @@ class Results:
         guard = table.training_plan(learnt, self.setting.scale).patch if learnt.learn else 0
         return table.leaks(run, table.trials[trial], guard)
 
-    def differences(self) -> Iterator[tuple[Comparison, Place, Difference]]:
-        """Yield what each comparison says in each place; pairs of which one run was left out say nothing."""
-        for pair in self.setting.table.comparisons:
-            if {pair.run, pair.against} <= set(self.methods):
-                for place in filter(lambda place: pair.asks(place[0]), self.places):
-                    first, second = (self.trainings(name, place) for name in (pair.run, pair.against))
-                    yield pair, place, repeated_difference(first, second)
+    @cached_property
+    def scores(self) -> dict[tuple[str, Place], Score]:
+        """How each method did in each place."""
+        wanted = [(name, place) for name in self.methods for place in self.places]
+        return {key: Score.of(self.trainings(*key)) for key in wanted}
+
+    @cached_property
+    def groups(self) -> dict[tuple[str, Place], dict[tuple[str, str], Score]]:
+        """How each method did in each place with the cells of each tissue and shape."""
+        return {
+            key: {
+                (by, word): Score.of(self.trainings(*key), among) for by, word, among in self.judged(*key)[0].groups()
+            }
+            for key in self.scores
+        }
+
+    @cached_property
+    def differences(self) -> list[tuple[Comparison, Place, Difference]]:
+        """What each comparison says in each place; pairs of which one run was left out say nothing."""
+        return [
+            (pair, place, repeated_difference(self.trainings(pair.run, place), self.trainings(pair.against, place)))
+            for pair in self.setting.table.comparisons
+            if {pair.run, pair.against} <= set(self.methods)
+            for place in self.places
+            if pair.asks(place[0])
+        ]
 
     def cost(self, name: str, step: Step) -> Cost | None:
         """Return what a step took a method: seconds as the mean over its trainings, memory as the most of any.
@@ -120,10 +163,7 @@ def summary(results: Results) -> list[dict[str, str | float]]:
     """Return rows to print: the mean AP of each method in each place, mean over its trainings."""
     return [
         {"run": name}
-        | {
-            f"{trial}, {mode}": repeated_mean_ap(results.trainings(name, (trial, mode)))[0]
-            for trial, mode in results.places
-        }
+        | {f"{trial}, {mode}": results.scores[name, (trial, mode)].mean_ap for trial, mode in results.places}
         for name in results.methods
     ]
 
@@ -146,7 +186,7 @@ def write_numbers(path: Path, results: Results) -> None:
                 "mAP": found.mean_ap,
                 "interval": found.interval,
             }
-            for pair, place, found in results.differences()
+            for pair, place, found in results.differences
         ],
     }
     with replacing(path) as partial:
@@ -155,12 +195,10 @@ def write_numbers(path: Path, results: Results) -> None:
 
 def _score(results: Results, name: str, place: Place) -> dict[str, Any]:
     """Return the scores of a method, means over its trainings."""
-    judged, trainings = results.judged(name, place), results.trainings(name, place)
-    mean, interval = repeated_mean_ap(trainings)
+    judged, score = results.judged(name, place), results.scores[name, place]
     groups = {
-        f"{by}: {word}": {"cells": int(among.sum()), "mAP": ap, "interval": ends}
-        for by, word, among in judged[0].groups()
-        for ap, ends in [repeated_mean_ap(trainings, among)]
+        f"{by}: {word}": {"cells": group.cells, "mAP": group.mean_ap, "interval": group.interval}
+        for (by, word), group in results.groups[name, place].items()
     }
     means = {measure: results.mean_score(name, place, measure) for measure in ("mAP_tr155", "AJI", "cells")}
     at = {threshold: results.mean_score(name, place, "AP", threshold) for threshold in judged[0].scores["AP"]}
@@ -169,11 +207,11 @@ def _score(results: Results, name: str, place: Place) -> dict[str, Any]:
         "trial": place[0],
         "mode": place[1],
         "trainings": len(judged),
-        "mAP": mean,
-        "interval": interval,
+        "mAP": score.mean_ap,
+        "interval": score.interval,
         **means,
         "AP": at,
-        "truth_cells": judged[0].scores["truth_cells"],
+        "truth_cells": score.cells,
         "groups": groups,
         "leaks": results.leaks(results.methods[name][0], place[0]),
     }
@@ -185,7 +223,7 @@ def _training(results: Results, run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "seed": run.seed,
-        "mAP": {", ".join(place): repeated_mean_ap([one.leaves])[0] for place, one in judged.items()},
+        "mAP": {", ".join(place): one.mean_ap for place, one in judged.items()},
         "took": {", ".join(place): to_dict(one.took) for place, one in judged.items()},
         "costs": {step: to_dict(cost) for step in _STEPS if (cost := results.setting.cost(run, step))},
         "tuning": results.tuning(run),
