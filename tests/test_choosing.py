@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from catalogue import crowd
 from complaint import complaint
@@ -82,6 +82,15 @@ def test_a_perceptron_says_a_share_where_nothing_tells_more():
     figures = np.random.default_rng(0).normal(size=(4000, 3))
     share = np.random.default_rng(1).choice([0.0, 0.5, 1.0], 4000)
     np.testing.assert_allclose(fitted(figures, share, hidden=2).of(figures), 0.5, atol=0.1)
+
+
+def test_of_several_searches_the_mean_is_taken_before_it_becomes_a_share():
+    rng = np.random.default_rng(0)
+    figures, share = rng.normal(size=(300, 3)), rng.random(300)
+    alone = [fitted(figures, share, hidden=4, searches=1, seed=seed).of(figures) for seed in (5, 6)]
+    together = fitted(figures, share, hidden=4, searches=2, seed=5)
+    np.testing.assert_allclose(together.of(figures), expit(np.mean([logit(one) for one in alone], axis=0)))
+    assert together.hidden.shape == (1 + 3, 2 * 4)
 
 
 def test_a_perceptron_survives_being_written_down():
