@@ -37,11 +37,12 @@ RIGHT = (
     (528, 178), (409, 280), (476, 346), (471, 510), (455, 609), (580, 660), (446, 694), (709, 115), (775, 83),
     (850, 100), (943, 114), (973, 258), (702, 271), (771, 383), (734, 544), (762, 614), (1051, 170), (1050, 278),
     (1130, 93), (1161, 209), (1181, 304), (1225, 584), (852, 632), (1192, 739), (1271, 653), (1280, 716), (1268, 769),
-    (1070, 814), (1124, 811), (881, 863), (472, 867), (467, 934), (563, 852), (602, 913), (539, 960),
+    (1070, 814), (1124, 811), (881, 863), (472, 867), (467, 934), (563, 852), (602, 913), (539, 960), (1191, 826),
+    (1276, 830), (1262, 960),
 )  # fmt: skip
-MERGED = ((1191, 826), (1276, 830), (1194, 927), (1269, 900), (1262, 960))
+MERGED = ((1194, 927), (1269, 900))
 """Cells of the real section whose outline a person sees all around, (Y, X) in gridrec: found as they are, and run together
-with a neighbour or with a piece of it. Looked at on 2026-11-28; weights and choosers that come later want a new look."""
+with a neighbour. Looked at on 2026-11-28; weights and choosers that come later want a new look."""
 
 
 def main(folder: Path | None) -> None:

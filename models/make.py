@@ -63,12 +63,11 @@ def teach(name: str) -> None:
 
 
 def ship(model: Model, name: str) -> None:
-    """Have a model of cells choose, judge and calibrate it, write its card, and put it into the package."""
-    of_cells = model.representation.subject == "cells"
-    model = choosing(model) if of_cells else model
+    """Have a model of cells choose and say how sure it is, judge what came of that, and put it into the package."""
+    if model.representation.subject == "cells":
+        model = made_sure(choosing(model))
     card = {**model.card, **judged(model, JUDGE), "limits": LIMITS[name], "licence": "MIT"}
-    told = replace(model, card=card)
-    put(made_sure(told) if of_cells else told, name)
+    put(replace(model, card=card), name)
 
 
 def put(model: Model, name: str) -> None:

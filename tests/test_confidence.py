@@ -306,13 +306,15 @@ def test_the_report_shows_what_to_check_first(result):
 def test_on_the_command_line_it_goes_with_the_labels(tmp_path):
     save(model(3), tmp_path / "sure")
     io.write(tmp_path / "scan.tif", scan(3))
-    said = run("segment", tmp_path / "scan.tif", "-o", tmp_path / "cells.tif", "--model", tmp_path / "sure")
+    (tmp_path / "all.toml").write_text("least_confidence = 0\n", encoding="utf-8")
+    how = ("--model", tmp_path / "sure", "--plan", tmp_path / "all.toml")
+    said = run("segment", tmp_path / "scan.tif", "-o", tmp_path / "cells.tif", *how)
     assert said.exit_code == 0, said.output
     table = pd.read_csv(tmp_path / "cells.confidence.csv")
     assert table["label"].tolist() == list(range(1, io.read_labels(tmp_path / "cells.tif").read().max() + 1))
     assert f"{100 * table['confidence'].mean():.0f} % are right" in said.output
     assert f"the least sure is cell {table['label'][table['confidence'].idxmin()]}" in said.output
-    run("segment", tmp_path / "scan.tif", "-o", tmp_path / "cells.zarr", "--model", tmp_path / "sure")
+    run("segment", tmp_path / "scan.tif", "-o", tmp_path / "cells.zarr", *how)
     told = io.read_result(tmp_path / "cells.zarr").confidence
     assert list(told.values()) == pytest.approx(table["confidence"].tolist())
     assert not (tmp_path / "cells.confidence.csv.part").exists()

@@ -39,7 +39,7 @@ class SegmentationPlan:
     slice_agreement
         A cell goes on in the next slice as the one that overlaps it most, where their IoU is above this.
     least_confidence
-        Cells that are less sure than this are left out, where the model says how sure they are: 0.1 is one right in ten.
+        Cells that are less sure than this are left out, where the model says how sure they are: 0.2 is one right in five.
     choose
         Cells are chosen among fragments by what the model has learnt of that, where it has a chooser.
     decoding
@@ -58,7 +58,7 @@ class SegmentationPlan:
     agreement: float = 0.5
     volume_by: Literal["planes", "slices"] = "planes"
     slice_agreement: float = 0.25
-    least_confidence: float = 0.1
+    least_confidence: float = 0.2
     choose: bool = True
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"
