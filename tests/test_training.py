@@ -23,7 +23,7 @@ from mesophyll.model import Image, Intensity, Model, load, save
 from mesophyll.network import CellposeNetwork, Network
 from mesophyll.representations import Affinities, Cellpose, Flows, from_table
 from mesophyll.training import TrainingPlan, split, train
-from mesophyll.training.lesson import Bench, Lesson, PatchStream
+from mesophyll.training.lesson import Bench, Lesson, PatchStream, precision
 from mesophyll.training.patches import Augmentation, Source
 from mesophyll.training.preparation import Preparation
 from mesophyll.training.supply import Shelf
@@ -643,3 +643,17 @@ def test_a_volume_of_labelled_slices_teaches_where_cells_are_and_no_flow():
         assert torch.isfinite(target[:, 0][known]).all()
         assert torch.isfinite(Flows().loss(torch.zeros_like(target), target, known))
     assert seen > 100
+
+
+@pytest.mark.parametrize(
+    ("ndim", "patch", "device", "fast"),
+    [(3, 16, "cpu", False), (3, 24, "cpu", True), (2, 16, "cpu", True), (3, 16, "cuda", True)],
+)
+def test_a_volume_two_voxels_wide_at_its_deepest_is_not_learnt_with_bfloat16_on_a_processor(
+    monkeypatch, ndim, patch, device, fast
+):
+    plan = TrainingPlan(ndim=ndim, patch=patch)
+    monkeypatch.setattr("mesophyll.training.lesson.fast_precision", lambda _: torch.bfloat16)
+    assert precision(plan, 8, torch.device(device)) == ("bf16-mixed" if fast else "32-true")
+    monkeypatch.setattr("mesophyll.training.lesson.fast_precision", lambda _: torch.float32)
+    assert precision(plan, 8, torch.device(device)) == "32-true"

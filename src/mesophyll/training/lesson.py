@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -37,7 +37,7 @@ from mesophyll.training.plan import TrainingPlan
 from mesophyll.training.preparation import Preparation, Prepared
 from mesophyll.training.supply import Supply
 
-__all__ = ["Lesson", "PatchStream", "fit"]
+__all__ = ["Lesson", "PatchStream", "fit", "precision"]
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """image_BCS, target_BCS, known_BS."""
@@ -250,7 +250,7 @@ def fit(lesson: Lesson, folder: Path, *, resume: bool, device: torch.device, pro
             max_epochs=lesson.plan.epochs,
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
-            precision="bf16-mixed" if fast_precision(device) == torch.bfloat16 else "32-true",
+            precision=precision(lesson.plan, lesson.network.network.stride, device),
             accumulate_grad_batches=lesson.plan.accumulate,
             gradient_clip_val=1.0,
             callbacks=[best, last, stop, _Teller(progress, lesson.plan)],
@@ -283,6 +283,16 @@ def fit(lesson: Lesson, folder: Path, *, resume: bool, device: torch.device, pro
     state = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     lesson.load_state_dict(state)
     return lesson.network.eval().cpu(), loss
+
+
+def precision(plan: TrainingPlan, stride: int, device: torch.device) -> Literal["bf16-mixed", "32-true"]:
+    """Return how a training reckons: with bfloat16 where the hardware multiplies that.
+
+    Not where a volume's deepest level is two voxels wide: there, on a processor, oneDNN 3.12 (torch 2.13) adds to the gradient
+    of a convolution what lies in memory by chance, and weights become NaN.
+    """
+    amiss = device.type == "cpu" and plan.ndim == 3 and plan.patch == 2 * stride
+    return "bf16-mixed" if fast_precision(device) == torch.bfloat16 and not amiss else "32-true"
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - used as a function
