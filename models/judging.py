@@ -49,33 +49,37 @@ class Verdict:
 def judged(model: Model, leaves: Sequence[Leaf]) -> dict[str, Any]:
     """Return what a model's card tells of leaves that it never saw: ``scores``; of a model of cells, in groups, too."""
     if model.representation.subject == "tissue":
-        return {"scores": dict(pair for leaf in leaves for pair in tissues(model, phantom(leaf)))}
+        return {"scores": dict(pair for leaf in leaves for pair in tissues(model, leaf))}
     verdicts = {name: one for leaf in leaves for name, one in cells(model, leaf)}
     return {"scores": {name: of_all(one.scores) for name, one in verdicts.items()}, **in_groups(verdicts)}
 
 
-def tissues(model: Model, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the scores of the tissue map of each scan."""
-    example = io.read_example(folder)
+def scans(leaf: Leaf) -> Iterator[tuple[str, Volume, io.Example]]:
+    """Yield each scan of a leaf, after its name and before the leaf itself."""
+    example = io.read_example(phantom(leaf))
     for scan in example.scans:
+        yield Path(scan.name).stem, scan, example
+
+
+def tissues(model: Model, leaf: Leaf) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the scores of the tissue map of each scan."""
+    for reconstruction, scan, example in scans(leaf):
         found = map_tissue(scan.read(), spacing_um=scan.known_spacing_um, model=model)
-        name, scores = f"{folder.name} {Path(scan.name).stem}", compare_tissue(found, example.tissue.read()).to_dict()
+        name, scores = f"{example.name} {reconstruction}", compare_tissue(found, example.tissue.read()).to_dict()
         print(name, scores, flush=True)
         yield name, scores
 
 
 def cells(model: Model, leaf: Leaf) -> Iterator[tuple[str, Verdict]]:
     """Yield what comes of the cells of each scan: as a volume for a 3D model, in sections for a 2D one."""
-    example = io.read_example(phantom(leaf))
     look = as_volume if model.network.ndim == 3 else in_sections
-    for scan in example.scans:
+    for reconstruction, scan, example in scans(leaf):
         labels, truth, tissue = look(model, scan, example)
         found = evaluate(labels, truth, tissue=tissue)
         sides = evaluation.compare(labels, truth, tissue)
-        kind, seed = leaf
-        name = f"{kind}-{seed:03d} {Path(scan.name).stem}"
+        name = f"{example.name} {reconstruction}"
         print(name, found.counts.mean_ap, found.aji, flush=True)
-        yield name, Verdict(kind, Path(scan.name).stem, found, evaluation.fates(labels, truth), sides.truth.tissue)
+        yield name, Verdict(leaf[0], reconstruction, found, evaluation.fates(labels, truth), sides.truth.tissue)
 
 
 def as_volume(model: Model, scan: Volume, example: io.Example) -> tuple[Labels, Labels, NDArray[Any]]:
@@ -89,7 +93,7 @@ def in_sections(model: Model, scan: Volume, example: io.Example) -> tuple[Labels
     where = across(scan)
     flat = [cut.flat(scan) for cut in where]
     found = [segment(one.read(), spacing_um=one.known_spacing_um, model=model) for one in flat]
-    tissue = np.concatenate([cut.of(example.tissue.read()).ravel() for cut in where])
+    tissue = np.concatenate([cut.of(example.tissue.data).ravel() for cut in where])
     return end_to_end(found), end_to_end(cuts.sections(example.labels.read(), where)), tissue
 
 
