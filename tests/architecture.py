@@ -27,6 +27,7 @@ FLOORS: dict[str, set[str]] = {
         "cuts",
         "logistic",
         "perceptron",
+        "position",
     },
     "first": {
         "io",
@@ -64,6 +65,7 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "tiling": {"blocks"},
     "cuts": {"labels", "volume"},
+    "position": {"volume"},
     "perceptron": {"logistic"},
     "traits": {"io"},
     "annotation": {"io"},
@@ -71,6 +73,7 @@ BESIDE: dict[str, set[str]] = {
     "likeness": {"image"},
     "cellpose": {"image", "model"},
     "model": {"alignment", "confidence", "image", "likeness"},
+    "training": {"inference"},
     "mapping": {"inference"},
     "tuning": {"inference"},
     "experiment": {"report"},

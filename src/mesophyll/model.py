@@ -26,6 +26,7 @@ from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels, Subject
 from mesophyll.likeness import Familiar, unlike
 from mesophyll.network import Architecture, Built, network_from_table, network_to_table
+from mesophyll.position import THROUGH, Position, upright
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.representations.choosing import Chooser
 from mesophyll.settings import from_dict, to_dict
@@ -93,6 +94,8 @@ class Model:
         How the network sees a tissue map that comes with the scan.
     scans
         How many reconstructions of a scan it reads, 1 or 2, each as a channel.
+    position
+        How the leaves lie that it knows; `upright` brings a scan into that position before it is prepared.
     confidence
         How sure its cells are, in scans of as many axes as the network has; None where that was never calibrated.
     familiar
@@ -111,6 +114,7 @@ class Model:
     checksum: str = ""
     tissue: TissueInput = "none"
     scans: Literal[1, 2] = 1
+    position: Position = "any"
     confidence: Confidence | None = None
     familiar: Familiar | None = None
     chooser: Chooser | None = None
@@ -131,24 +135,33 @@ class Model:
         """The names of what taught it, and of what taught the model that it was taught on from, as far as its card says."""
         return tuple(self.card.get("data", ())) + tuple(self.card.get("start", {}).get("data", ()))
 
-    def prepare(self, volume: Volume, tissue: Volume | None = None, second: Volume | None = None) -> Image:
+    def prepare(
+        self,
+        volume: Volume,
+        tissue: Volume | None = None,
+        second: Volume | None = None,
+        through: int = THROUGH,
+    ) -> Image:
         """Return the scan as the network reads it, lazily; an error that says why where it does not suit.
 
-        ``tissue`` is a map of the same voxels, ``second`` another reconstruction of them, for a model that reads these.
+        ``tissue`` is a map of the same voxels, ``second`` another reconstruction of them, for a model that reads these. All are
+        made upright: ``through`` is the axis that leads through the leaf.
         """
         self._check_axes(volume)
         self._check_spacing(volume.known_spacing_um)
         self._check_tissue(tissue)
         self._check_second(second)
-        image = Image.of(volume, self.spacing_um, self.intensity)
+        lying = upright(volume, through)
+        image = Image.of(lying, self.spacing_um, self.intensity)
         if min(image.shape) < MIN_SIDE:
             raise VolumeError(
                 f"{volume.name} has {' x '.join(map(str, image.shape))} voxels of {self.spacing_um:g} µm",
                 f"the model {self.name} needs at least {MIN_SIDE} along each axis, and colours are none",
                 "pass a larger piece of the scan, or check --spacing",
             )
-        image = image if second is None else image.with_second(check_aligned(volume, second), self.intensity)
-        return image if tissue is None else image.beside(_like(tissue, volume), self.tissue)
+        if second is not None:
+            image = image.with_second(upright(check_aligned(volume, second), through), self.intensity)
+        return image if tissue is None else image.beside(upright(_like(tissue, volume), through), self.tissue)
 
     def doubts(self, image: Image) -> str:
         """Say in what a prepared scan is unlike all that the model learnt from; nothing if it is not, or if nobody knows."""
@@ -220,8 +233,7 @@ def save(model: Model, folder: Path, *, exact: bool = False) -> None:
         "representation": to_table(model.representation),
         "spacing_um": model.spacing_um,
         "intensity": to_dict(model.intensity),
-        "tissue": model.tissue,
-        "scans": model.scans,
+        **to_dict(_Shown(model.tissue, model.scans, model.position)),
         "confidence": None if model.confidence is None else to_dict(model.confidence),
         "familiar": None if model.familiar is None else to_dict(model.familiar),
         "weights_sha256": _checksum(Path(folder) / WEIGHTS),
@@ -264,45 +276,56 @@ def load(folder: Path) -> Model:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if about["format"] != _FORMAT:
             raise ValueError(f"its format is {about['format']!r}, this version reads {_FORMAT}")
-        network = network_from_table(about["network"], f"{ABOUT}, network")
-        representation = from_table(about["representation"])
-        if network.outputs != representation.channels(network.ndim):
-            raise ValueError(f"{network.outputs} outputs do not fit the representation")
-        tissue = about.get("tissue", "none")  # models older than tissue maps as an input do not say
-        scans = about.get("scans", 1)  # and those older than a second reconstruction
-        if scans not in (1, 2):
-            raise ValueError(f"it reads {scans!r} scans")
-        if not network.reads(scans + TISSUE_CHANNELS[tissue]):
-            raise ValueError(f"{network.inputs} inputs do not fit scans = {scans} and tissue = {tissue!r}")
-        intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
-        sure = about.get("confidence")  # nor do those speak that are older than it, or were never calibrated
-        familiar = about.get("familiar")  # those older than this knowledge have none
-        if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
-            raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
-        module = network.build()
-        weights = _read_weights(folder / WEIGHTS)
-        chosen = {name: weights.pop(name).numpy() for name in list(weights) if name.startswith(_CHOOSER)}
-        module.load_state_dict(weights)
-        return Model(
-            about["name"],
-            module.eval(),
-            representation,
-            check_spacing(float(about["spacing_um"]), 1)[0],
-            intensity,
-            dict(about["card"]),
-            about["weights_sha256"],
-            tissue,
-            scans,
-            None if sure is None else from_dict(Confidence, sure, f"{ABOUT}, confidence"),
-            None if familiar is None else from_dict(Familiar, familiar, f"{ABOUT}, familiar"),
-            Chooser.from_arrays({name.removeprefix(_CHOOSER): value for name, value in chosen.items()})
-            if chosen
-            else None,
-        )
+        return _read(folder, about)
     except MesophyllError as error:
         raise _damaged(folder, str(error)) from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from None
+
+
+def _read(folder: Path, about: dict[str, Any]) -> Model:
+    network = network_from_table(about["network"], f"{ABOUT}, network")
+    representation = from_table(about["representation"])
+    if network.outputs != representation.channels(network.ndim):
+        raise ValueError(f"{network.outputs} outputs do not fit the representation")
+    shown = from_dict(_Shown, {key: about[key] for key in to_dict(_Shown()) if key in about}, ABOUT)
+    if shown.position != "any" and network.ndim != 3:
+        raise ValueError(f"its position is {shown.position!r}, an image has no position")
+    if not network.reads(shown.scans + TISSUE_CHANNELS[shown.tissue]):
+        raise ValueError(f"{network.inputs} inputs do not fit scans = {shown.scans} and tissue = {shown.tissue!r}")
+    intensity = from_dict(Intensity, about["intensity"], f"{ABOUT}, intensity")
+    sure = about.get("confidence")  # models that are older than it, or were never calibrated, do not say
+    familiar = about.get("familiar")  # nor do those that are older than this knowledge
+    if _checksum(folder / WEIGHTS) != about["weights_sha256"]:
+        raise ValueError(f"{WEIGHTS} is not the file that {ABOUT} describes")
+    module = network.build()
+    weights = _read_weights(folder / WEIGHTS)
+    chosen = {name: weights.pop(name).numpy() for name in list(weights) if name.startswith(_CHOOSER)}
+    module.load_state_dict(weights)
+    return Model(
+        about["name"],
+        module.eval(),
+        representation,
+        check_spacing(float(about["spacing_um"]), 1)[0],
+        intensity,
+        dict(about["card"]),
+        about["weights_sha256"],
+        **vars(shown),
+        confidence=None if sure is None else from_dict(Confidence, sure, f"{ABOUT}, confidence"),
+        familiar=None if familiar is None else from_dict(Familiar, familiar, f"{ABOUT}, familiar"),
+        chooser=Chooser.from_arrays({name.removeprefix(_CHOOSER): value for name, value in chosen.items()})
+        if chosen
+        else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a network is shown, see `Model`; the files of models that are older than one of these leave it out."""
+
+    tissue: TissueInput = "none"
+    scans: Literal[1, 2] = 1
+    position: Position = "any"
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:

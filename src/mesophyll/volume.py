@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,19 @@ from scipy import ndimage
 from mesophyll.blocks import Region
 from mesophyll.errors import VolumeError
 
-__all__ = ["LazyArray", "Resampled", "Spacing", "Volume", "WritableArray", "check_spacing", "resample"]
+__all__ = [
+    "LazyArray",
+    "Resampled",
+    "Spacing",
+    "Swapped",
+    "Volume",
+    "WritableArray",
+    "check_spacing",
+    "resample",
+    "swap",
+]
+
+T = TypeVar("T")
 
 _ROUNDING = 1e-6  # votes that differ by less are equal
 
@@ -155,8 +167,7 @@ class Resampled:
         return np.dtype(self.source.dtype) if self.labels else np.dtype(np.float32)
 
     def __getitem__(self, region: Region | slice) -> NDArray[Any]:
-        given = region if isinstance(region, tuple) else (region,)
-        whole = (*given, *(slice(None),) * (len(self.shape) - len(given)))  # axes that are left out, as NumPy has it
+        whole = _whole(region, len(self.shape))
         places = [_centres(axis, new, old) for axis, new, old in zip(whole, self.shape, self.source.shape, strict=True)]
         if not all(map(len, places)):
             return np.empty([len(place) for place in places], self.dtype)
@@ -228,6 +239,61 @@ def _heaviest(corners: list[NDArray[Any]], shares: list[NDArray[np.float32]]) ->
     return chosen
 
 
+@dataclass(frozen=True)
+class Swapped:
+    """A lazy array two of whose axes have changed places: a region of it is a region of the source, seen from another side.
+
+    Parameters
+    ----------
+    source
+        The array, shape (Y, X) or (Z, Y, X).
+    axes
+        Those that change places.
+    """
+
+    source: LazyArray
+    axes: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of voxels along each axis."""
+        return _exchanged(tuple(self.source.shape), self.axes)
+
+    @property
+    def dtype(self) -> Any:
+        """The source's."""
+        return self.source.dtype
+
+    def __getitem__(self, region: Region | slice) -> NDArray[Any]:
+        return np.asarray(self.source[_exchanged(_whole(region, len(self.shape)), self.axes)]).swapaxes(*self.axes)
+
+
+def _exchanged(row: tuple[T, ...], axes: tuple[int, int]) -> tuple[T, ...]:
+    first, second = axes
+    order = list(range(len(row)))
+    order[first], order[second] = second, first
+    return tuple(row[place] for place in order)
+
+
+def _whole(region: Region | slice, ndim: int) -> Region:
+    """Return a region with a slice for each axis: those that are left out are taken whole, as NumPy has it."""
+    given = region if isinstance(region, tuple) else (region,)
+    return (*given, *(slice(None),) * (ndim - len(given)))
+
+
+def swap(volume: Volume, first: int, second: int) -> Volume:
+    """Return the volume with two axes in each other's place, lazily; swapped twice, it is the one passed again."""
+    if first == second:
+        return volume
+    data, axes = volume.data, (min(first, second), max(first, second))
+    if isinstance(data, Swapped) and data.axes == axes:
+        seen = data.source
+    else:
+        seen = data.swapaxes(*axes) if isinstance(data, np.ndarray) else Swapped(data, axes)
+    spacing = None if volume.spacing_um is None else _exchanged(volume.spacing_um, axes)
+    return replace(volume, data=seen, spacing_um=spacing, origin_um=_exchanged(volume.origin_um, axes))
+
+
 def resample(volume: Volume, spacing_um: Spacing, *, labels: bool = False) -> Volume:
     """Return the volume at another voxel size, lazily; itself where the number of voxels would not change.
 
@@ -235,6 +301,9 @@ def resample(volume: Volume, spacing_um: Spacing, *, labels: bool = False) -> Vo
     """
     old = volume.known_spacing_um
     wanted = check_spacing(spacing_um, volume.ndim)
+    if isinstance(volume.data, Swapped):  # is swapped last: files are read page by page, as they lie
+        axes = volume.data.axes
+        return swap(resample(swap(volume, *axes), _exchanged(wanted, axes), labels=labels), *axes)
     shape = tuple(
         max(round(length * step / target), 1) for length, step, target in zip(volume.shape, old, wanted, strict=True)
     )

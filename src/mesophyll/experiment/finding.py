@@ -16,10 +16,11 @@ from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.experiment.models import model
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.table import Mode, Run
-from mesophyll.inference import at_scan, find_cells, look
+from mesophyll.inference import at_scan, find_cells, find_through, look
 from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels
 from mesophyll.model import Model
+from mesophyll.position import upright
 from mesophyll.settings import from_dict, to_dict
 
 __all__ = ["Found", "Took", "cuts_of", "found"]
@@ -103,15 +104,18 @@ def _find(setting: Setting, run: Run, name: str) -> Found:
 
 def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[Labels, Took]:
     """Return the labels of a scan, and what they took."""
-    scan = leaf.scans[0]
-    how: dict[str, Any] = {"plan": setting.segmentation(run), "progress": setting.of_run(run)}
+    scan, plan = leaf.scans[0], setting.segmentation(run)
+    how: dict[str, Any] = {"plan": plan, "progress": setting.of_run(run)}
     with TemporaryDirectory(dir=setting.folder, ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         with counted() as network:
-            image = chosen.prepare(scan, **chosen.beside(leaf))
+            beside: dict[str, Any] = chosen.beside(leaf)
+            through = find_through(chosen, scan, **beside, plan=plan)
+            image = chosen.prepare(scan, **beside, through=through)
             outputs = look(chosen, image, scratch=scratch, **how)
         with counted() as decoding:
-            labels = np.array(at_scan(find_cells(chosen, outputs, scratch=scratch, **how), scan, "cells").read())
+            cells = find_cells(chosen, outputs, scratch=scratch, **how)
+            labels = np.array(upright(at_scan(cells, upright(scan, through), "cells"), through).read())
         del outputs  # its file lies in the scratch folder
     return labels, Took(network, decoding)
 

@@ -18,9 +18,11 @@ from mesophyll.confidence import evidence
 from mesophyll.device import Device
 from mesophyll.inference.finding import decode, find_cells, leave_out
 from mesophyll.inference.looking import look, look_at, predict
+from mesophyll.inference.lying import find_through
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import Model, choose
+from mesophyll.position import upright
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table, to_table
 from mesophyll.volume import Resampled, Volume, check_spacing
@@ -31,6 +33,7 @@ __all__ = [
     "at_scan",
     "decode",
     "find_cells",
+    "find_through",
     "look",
     "look_at",
     "predict",
@@ -121,14 +124,15 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
     model = replace(model, representation=from_table(to_table(model.representation) | plan.decoding))
-    beside = {"tissue": tissue, "second": second}
+    through = find_through(model, volume, tissue=tissue, second=second, plan=plan)
+    beside: dict[str, Any] = {"tissue": tissue, "second": second, "through": through}
     outputs = look_at(model, volume, **beside, scratch=scratch, plan=plan, progress=progress)
     labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)
     sure = sureness(model, outputs, labels, progress=progress)
     if sure is not None and (doubtful := sure < plan.least_confidence).any():
         leave_out(labels, doubtful, plan)
         sure = sure[~doubtful]
-    return Segmentation(at_scan(labels, volume, "cells"), sure)
+    return Segmentation(upright(at_scan(labels, upright(volume, through), "cells"), through), sure)
 
 
 def sureness(

@@ -23,13 +23,14 @@ from mesophyll.inference.sections import Seen, slabs
 from mesophyll.inference.staging import stage
 from mesophyll.labels import Subject
 from mesophyll.model import Model
+from mesophyll.position import THROUGH
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
 from mesophyll.tiling import tiles
 from mesophyll.volume import Volume
 
-__all__ = ["by_slices", "look", "look_at", "predict"]
+__all__ = ["by_slices", "look", "look_at", "predict", "sight"]
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
@@ -40,15 +41,19 @@ def look_at(  # noqa: PLR0913 - what is read beside the scan, and how
     *,
     tissue: Volume | None = None,
     second: Volume | None = None,
+    through: int = THROUGH,
     scratch: Path,
     plan: SegmentationPlan,
     progress: Progress = silent,
 ) -> NDArray[np.float16]:
-    """Return what the network says of a scan, as `look` does; of two reconstructions the mean, where it reads one at a time."""
+    """Return what the network says of a scan, as `look` does; of two reconstructions the mean, where it reads one at a time.
+
+    ``through`` is the axis that leads through the leaf, see `find_through`; the outputs are of the scan made upright.
+    """
     how: dict[str, Any] = {"plan": plan, "progress": progress}
     if second is None or model.scans == 2:
-        return look(model, model.prepare(scan, tissue, second), scratch=scratch, **how)
-    images = [model.prepare(one, tissue) for one in (scan, check_aligned(scan, second))]
+        return look(model, model.prepare(scan, tissue, second, through), scratch=scratch, **how)
+    images = [model.prepare(one, tissue, through=through) for one in (scan, check_aligned(scan, second))]
     beside = scratch / "second"
     beside.mkdir()
     outputs, other = (
@@ -101,7 +106,7 @@ def predict(
     order does not matter. A model of images looks at the sections of a volume across all three axes: each channel of the
     volume is the mean over the sections that speak of it, two of them for a flow and three for the foreground.
     """
-    with _sight(model, plan) as see:
+    with sight(model, plan) as see:
         if len(image.shape) == model.network.ndim:
             see(image, outputs, progress)
         else:
@@ -114,7 +119,7 @@ class _See(Protocol):
 
 
 @contextmanager
-def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
+def sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
     """Bring a network to its device, and yield what lets it look at an image tile by tile."""
     where, ndim = pick(plan.device), model.network.ndim
     precision = fast_precision(where)
@@ -166,7 +171,7 @@ def _predict_slices(
     model: Model, image: Image, outputs: NDArray[np.float16], *, plan: SegmentationPlan, progress: Progress
 ) -> None:
     """Add what a network of images says of each slice along Z."""
-    with _sight(model, plan) as see:
+    with sight(model, plan) as see:
         for slab in track(slabs(image.shape, 0), "going through slices", progress):
             for index, section in slab.sections(image):
                 see(section, outputs[:, slab.region[0]][index])

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mesophyll.device import Device
 from mesophyll.errors import SettingsError
+from mesophyll.position import Through
 
 __all__ = ["SegmentationPlan"]
 
@@ -40,6 +41,9 @@ class SegmentationPlan:
         A cell goes on in the next slice as the one that overlaps it most, where their IoU is above this.
     least_confidence
         Cells that are less sure than this are left out, where the model says how sure they are: 0.2 is one right in five.
+    through
+        Which axis of the scan leads through the leaf from face to face, for a model that knows upright leaves; ``auto``: the
+        model looks at a few pieces in every position, and takes that in which they tell it most.
     choose
         Cells are chosen among fragments by what the model has learnt of that, where it has a chooser.
     decoding
@@ -59,6 +63,7 @@ class SegmentationPlan:
     volume_by: Literal["planes", "slices"] = "planes"
     slice_agreement: float = 0.25
     least_confidence: float = 0.2
+    through: Through = "auto"
     choose: bool = True
     decoding: dict[str, Any] = field(default_factory=dict)
     device: Device = "auto"

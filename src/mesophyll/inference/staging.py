@@ -11,7 +11,7 @@ import numpy as np
 from mesophyll.image import Image
 from mesophyll.progress import Progress, track
 from mesophyll.scratch import check_room, mapped
-from mesophyll.volume import LazyArray, Resampled
+from mesophyll.volume import LazyArray, Resampled, Swapped
 
 __all__ = ["stage"]
 
@@ -45,6 +45,8 @@ def _staged(image: Image, path: Path, progress: Progress) -> Image:
 def _copied(data: LazyArray, path: Path, task: str, progress: Progress) -> LazyArray:
     if isinstance(data, np.ndarray):
         return data
+    if isinstance(data, Swapped):  # page by page, as the file lies
+        return np.asarray(_copied(data.source, path, task, progress)).swapaxes(*data.axes)
     copy = mapped(path, data.shape, data.dtype)
     source = data.source.shape if isinstance(data, Resampled) else data.shape
     rows = max(_STAGED_VOXELS * data.shape[0] // math.prod(source), 1)

@@ -17,7 +17,7 @@ from mesophyll.io.atomic import replacing
 from mesophyll.io.base import Content
 from mesophyll.io.files import plain
 from mesophyll.labels import UNKNOWN, check, split_pieces
-from mesophyll.volume import Volume
+from mesophyll.volume import Volume, swap
 
 __all__ = ["Example", "read_example", "write_example"]
 
@@ -56,6 +56,12 @@ class Example:
         cells = split_pieces(check(labels.read(), self.labels.name))
         tissue, confidence = (volume and cut.flat(volume) for volume in (self.tissue, self.confidence))
         return Example(self.name, tuple(map(cut.flat, self.scans)), replace(labels, data=cells), tissue, confidence)
+
+    def swapped(self, first: int, second: int) -> Example:
+        """Return it with two axes in each other's place."""
+        tissue, confidence = (volume and swap(volume, first, second) for volume in (self.tissue, self.confidence))
+        scans = tuple(swap(scan, first, second) for scan in self.scans)
+        return Example(self.name, scans, swap(self.labels, first, second), tissue, confidence)
 
 
 def read_example(folder: str | Path) -> Example:

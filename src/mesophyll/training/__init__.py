@@ -29,6 +29,7 @@ from mesophyll.training.nursery import Nurseries, Nursery, specimens
 from mesophyll.training.patches import Source
 from mesophyll.training.plan import TrainingPlan
 from mesophyll.training.supply import InTurn, Shelf, Supply
+from mesophyll.training.uprightness import made_upright
 from mesophyll.training.view import View
 from mesophyll.volume import Volume
 
@@ -73,7 +74,8 @@ def train(
     plan = plan if known is None else _continued(plan, known)
     representation = _fitting(from_table(plan.representation).at(plan.spacing_um), plan)
     plan = replace(plan, representation=to_table(representation))
-    learn, judge = _supplies(examples, plan, _view(plan, representation))
+    lying = [made_upright(example, plan, known, device) for example in examples]
+    learn, judge = _supplies(lying, plan, _view(plan, representation))
     torch.manual_seed(plan.seed)
     network = _network(plan, representation)
     module = network.build() if known is None else _taught(known, network, plan)
@@ -100,6 +102,7 @@ def train(
         card,
         tissue=plan.tissue,
         scans=plan.scans,
+        position=plan.position,
         familiar=_met(lesson, examples, known),
         chooser=known.chooser if known is not None and says_the_same(known.representation, representation) else None,
     )
@@ -168,6 +171,7 @@ def _continued(plan: TrainingPlan, known: Model) -> TrainingPlan:
         "intensity": known.intensity,
         "scans": known.scans,
         "tissue": known.tissue,
+        "position": known.position,
     } | {key: table[key] for key in ("size", "levels") if key in table}
     return replace(plan, **{key: value for key, value in decided.items() if getattr(plan, key) == getattr(usual, key)})
 

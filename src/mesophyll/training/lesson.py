@@ -154,7 +154,8 @@ class Lesson(lightning.LightningModule):
         self.judge = Bench(judge, self._preparation(None), _VALIDATION_SEED, plan.workers)
 
     def _preparation(self, augmentation: Augmentation | None) -> Preparation:
-        return Preparation(self.representation, self.plan.ndim, self.plan.patch, augmentation)
+        plan = self.plan
+        return Preparation(self.representation, plan.ndim, plan.patch, augmentation, upright=plan.position == "upright")
 
     def train(self, mode: bool = True) -> Lesson:  # noqa: FBT001, FBT002 - the signature is torch's
         """Switch to learning, or to judging.

@@ -20,6 +20,7 @@ from mesophyll.blocks import Region
 from mesophyll.errors import SettingsError
 from mesophyll.image import Image
 from mesophyll.labels import UNKNOWN, Labels, Subject, check, seen_in_section, split_pieces
+from mesophyll.position import THROUGH
 from mesophyll.tissue_map import as_labels
 from mesophyll.volume import LazyArray
 
@@ -28,7 +29,7 @@ __all__ = ["Augmentation", "Patch", "Source", "move", "regrey", "sample"]
 _DRAWS = 8  # a patch in which little is labelled teaches little and is drawn anew, so often at most
 _WELL_KNOWN = 0.5  # of a patch's voxels; it is not drawn anew
 
-_MOST = {"turn": 1.0, "blur": 1.0, "contrast": 1.0} | dict.fromkeys(
+_MOST = {"turn": 1.0, "lean": 90.0, "blur": 1.0, "contrast": 1.0} | dict.fromkeys(
     ("brightness", "gamma", "noise", "shading"), math.inf
 )
 
@@ -107,9 +108,11 @@ class Augmentation:
     Parameters
     ----------
     mirror
-        Mirror and swap axes, all ways alike: a leaf has no up in a scanner.
+        Mirror and swap axes, all ways alike: a leaf has no up in a scanner. Of an upright one, those across it are swapped.
     turn
-        Share of patches that are turned freely and zoomed.
+        Share of patches that are turned and zoomed: freely; an upright leaf about the way through it, which then leans.
+    lean
+        By so many degrees, at most.
     zoom
         Smallest and largest factor.
     brightness, contrast, gamma
@@ -124,6 +127,7 @@ class Augmentation:
 
     mirror: bool = True
     turn: float = 0.25
+    lean: float = 25.0
     zoom: tuple[float, float] = (0.8, 1.25)
     brightness: float = 0.15
     contrast: float = 0.25
@@ -223,11 +227,15 @@ def _read_padded(read: Any, region: Region, shape: tuple[int, ...], **padding: A
     return np.pad(found, [(0, 0)] * (found.ndim - len(widths)) + widths, **({"mode": "constant"} | padding))
 
 
-def move(patch: Patch, how: Augmentation, rng: np.random.Generator) -> Patch:
-    """Mirror, turn and zoom a patch; the one passed is not changed."""
+def move(patch: Patch, how: Augmentation, rng: np.random.Generator, *, upright: bool = False) -> Patch:
+    """Mirror, turn and zoom a patch; the one passed is not changed. Where it is ``upright``, it stays so, up to a lean."""
+    ndim = patch.labels_S.ndim
     if how.mirror:
-        patch = _mirror(patch, rng)
-    return _turn(patch, how.zoom, rng) if rng.random() < how.turn else patch
+        patch = _mirror(patch, _swap_across(rng) if upright else rng.permutation(ndim), rng)
+    if rng.random() >= how.turn:
+        return patch
+    rotation = _leaning(how.lean, rng) if upright else _any_rotation(ndim, rng)
+    return _turn(patch, rotation / rng.uniform(*how.zoom))
 
 
 def regrey(
@@ -239,24 +247,41 @@ def regrey(
     )
 
 
-def _mirror(patch: Patch, rng: np.random.Generator) -> Patch:
-    ndim = patch.labels_S.ndim
-    order = tuple(int(axis) for axis in rng.permutation(ndim))
-    flips = tuple(slice(None, None, -1 if rng.random() < 0.5 else 1) for _ in range(ndim))  # a coin for each axis
+def _swap_across(rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return an order of the axes of a volume in which the one through an upright leaf keeps its place."""
+    order = np.arange(3)
+    across = np.delete(order, THROUGH)
+    order[across] = rng.permutation(across)
+    return order
+
+
+def _mirror(patch: Patch, order: NDArray[np.intp], rng: np.random.Generator) -> Patch:
+    flips = tuple(slice(None, None, -1 if rng.random() < 0.5 else 1) for _ in order)  # a coin for each axis
     image = patch.image_CS.transpose(0, *(axis + 1 for axis in order))[(slice(None), *flips)]
     labels, sections = patch.labels_S.transpose(order)[flips], patch.sections_S.transpose(order)[flips]
     tissue = None if patch.tissue_S is None else patch.tissue_S.transpose(order)[flips]
     return replace(patch, image_CS=image, labels_S=labels, sections_S=sections, tissue_S=tissue)
 
 
-def _turn(patch: Patch, zoom: tuple[float, float], rng: np.random.Generator) -> Patch:
-    ndim = patch.labels_S.ndim
+def _any_rotation(ndim: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a rotation, all alike, shape (ndim, ndim)."""
     if ndim == 2:
         angle = rng.uniform(0, 2 * np.pi)
-        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    else:
-        rotation = Rotation.from_quat(rng.normal(size=4)).as_matrix()  # all rotations alike
-    matrix = rotation / rng.uniform(*zoom)
+        return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.asarray(Rotation.from_quat(rng.normal(size=4)).as_matrix())
+
+
+def _leaning(most: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return any rotation about the way through an upright leaf, and a lean by up to so many degrees; shape (3, 3)."""
+    about = np.zeros(3)
+    about[THROUGH] = rng.uniform(0, 2 * np.pi)
+    towards = rng.uniform(0, 2 * np.pi)
+    lean = np.insert([np.cos(towards), np.sin(towards)], THROUGH, 0.0) * np.radians(rng.uniform(0, most))
+    return np.asarray((Rotation.from_rotvec(lean) * Rotation.from_rotvec(about)).as_matrix())
+
+
+def _turn(patch: Patch, matrix: NDArray[np.float64]) -> Patch:
+    """Turn and zoom a patch about its centre: what lands at v lay at the matrix times v."""
     centre = (np.array(patch.labels_S.shape) - 1) / 2
     offset = centre - matrix @ centre
     labels = _turn_numbers(patch.labels_S, matrix, offset)

@@ -9,6 +9,7 @@ from mesophyll.errors import SettingsError
 from mesophyll.image import Intensity
 from mesophyll.model import DEFAULT_MODELS
 from mesophyll.network import CellposeNetwork, Size
+from mesophyll.position import Position, Through
 from mesophyll.representations.base import SPACING_UM
 from mesophyll.tissues import TissueInput
 from mesophyll.training.nursery import Leaves
@@ -62,6 +63,12 @@ class TrainingPlan:
         How a model of cells is shown the tissue map beside the scan: not at all (``none``), as one channel of codes
         (``codes``, as in the report) or as one channel for each tissue (``classes``). Such a model asks for a map whenever it
         is used.
+    position
+        Whether the model shall know leaves that lie anyhow (``any``), or only volumes in which Y leads through the leaf
+        (``upright``): scans are brought into that position before it looks, see `mesophyll.position`.
+    through
+        Which axis leads through the leaf in the scans that are passed, for an upright model; ``auto``, where it is taught on
+        from an upright one: as that one finds it.
     leaves
         Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation
@@ -106,6 +113,8 @@ class TrainingPlan:
     intensity: Intensity = field(default_factory=Intensity)
     scans: Literal[1, 2] = 1
     tissue: TissueInput = "none"
+    position: Position = "any"
+    through: Through = "auto"
     leaves: Leaves = field(default_factory=Leaves)
     augmentation: Augmentation = field(default_factory=Augmentation)
     patch: int = 64
@@ -137,6 +146,12 @@ class TrainingPlan:
                 f"patch = {self.patch}",
                 f"a network of {'Cellpose' if cellpose else f'{self.levels} levels'} needs a multiple of {stride}",
                 "correct patch",
+            )
+        if self.position == "upright" and self.ndim != 3:
+            raise SettingsError(
+                f"position = {self.position!r} with ndim = {self.ndim}",
+                "an image is a section across any axis, and need not show what leads through the leaf",
+                "set ndim = 3, or leave position out",
             )
         if not self.hold >= 0:
             raise SettingsError(

@@ -42,12 +42,15 @@ class Preparation:
         Side in voxels.
     augmentation
         How they are varied; None: not at all.
+    upright
+        Leaves lie upright, and do so in all patches.
     """
 
     representation: Representation
     ndim: int
     patch: int
     augmentation: Augmentation | None = None
+    upright: bool = False
 
     def prepare(self, source: Source, rng: np.random.Generator) -> Prepared:
         """Cut a patch with a margin, turn it, encode it, and take the margin off."""
@@ -66,7 +69,7 @@ class Preparation:
     def cut(self, source: Source, rng: np.random.Generator) -> Patch:
         """Cut a patch with a margin, and turn it."""
         patch = sample(source, self._sides(source, rng), self.representation.halo, rng)
-        return patch if self.augmentation is None else move(patch, self.augmentation, rng)
+        return patch if self.augmentation is None else move(patch, self.augmentation, rng, upright=self.upright)
 
     def _encode(self, patch: Patch) -> NDArray[np.float32]:
         if patch.tissue_S is None:

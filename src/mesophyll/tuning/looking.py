@@ -15,11 +15,12 @@ from mesophyll.confidence import EVIDENCE, evidence
 from mesophyll.cuts import Cut, labelled, sections
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation import Fates, pooled
-from mesophyll.inference import SegmentationPlan, at_scan, find_cells, look
+from mesophyll.inference import SegmentationPlan, at_scan, find_cells, find_through, look
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
 from mesophyll.logistic import Floats
 from mesophyll.model import Model
+from mesophyll.position import THROUGH
 from mesophyll.progress import Progress, named
 from mesophyll.volume import LazyArray
 
@@ -33,7 +34,7 @@ class Sight:
     Parameters
     ----------
     example
-        The scan, of which the first reconstruction was looked at, and its true labels.
+        The scan in the model's position, of which the first reconstruction was looked at, and its true labels.
     outputs
         Shape (C, *S) at the model's voxels, float16, in a file.
     where
@@ -84,12 +85,14 @@ def sights(
     found: list[Sight] = []
     for example in examples:
         _check_judgeable(example.labels.data, example.name)
-        where = labelled(example.labels.data)
+        lying = example.swapped(find_through(model, example.scans[0], **model.beside(example), plan=plan), THROUGH)
+        where = labelled(lying.labels.data)
         flat = bool(where) and model.network.ndim == 2
-        for shown in map(example.section, where) if flat else [example]:
+        for shown in map(lying.section, where) if flat else [lying]:
             place = scratch / f"sight-{len(found)}"
             place.mkdir()
-            image = model.prepare(shown.scans[0], **model.beside(shown))
+            beside = model.beside(shown)
+            image = model.prepare(shown.scans[0], beside["tissue"], beside["second"])
             outputs = look(model, image, scratch=place, plan=plan, progress=named(progress, shown.name))
             found.append(Sight(shown, outputs, () if flat else tuple(where)))
     return found
