@@ -33,17 +33,11 @@ class Verdict:
         Of the leaf, and which of its scans.
     scores
         Of all cells and of each tissue.
-    fates
-        What became of each true cell.
-    tissue
-        Its tissue, shape (n,).
     """
 
     kind: str
     scan: str
     scores: Scores
-    fates: Fates
-    tissue: NDArray[np.int64]
 
 
 def judged(model: Model, leaves: Sequence[Leaf]) -> dict[str, Any]:
@@ -76,10 +70,9 @@ def cells(model: Model, leaf: Leaf) -> Iterator[tuple[str, Verdict]]:
     for reconstruction, scan, example in scans(leaf):
         labels, truth, tissue = look(model, scan, example)
         found = evaluate(labels, truth, tissue=tissue)
-        sides = evaluation.compare(labels, truth, tissue)
         name = f"{example.name} {reconstruction}"
         print(name, found.counts.mean_ap, found.aji, flush=True)
-        yield name, Verdict(leaf[0], reconstruction, found, evaluation.fates(labels, truth), sides.truth.tissue)
+        yield name, Verdict(leaf[0], reconstruction, found)
 
 
 def as_volume(model: Model, scan: Volume, example: io.Example) -> tuple[Labels, Labels, NDArray[Any]]:
@@ -109,16 +102,16 @@ def in_groups(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
     by_kind: dict[str, list[Verdict]] = {}
     for one in first:
         by_kind.setdefault(one.kind, []).append(one)
-    codes = np.concatenate([one.tissue for one in first])
+    codes = np.concatenate([one.scores.truth_tissue for one in first])
     return {
         "kinds": {
             kind: {"leaves": len(some), "AJI": float(np.mean([one.scores.aji for one in some]))}
-            | group([one.fates for one in some], [one.scores.counts for one in some])
+            | group([one.scores.fates for one in some], [one.scores.counts for one in some])
             for kind, some in by_kind.items()
         },
         "tissues": {
             name: group(
-                [one.fates for one in first],
+                [one.scores.fates for one in first],
                 [one.scores.tissue[name] for one in first if name in one.scores.tissue],
                 codes == code,
             )

@@ -84,7 +84,8 @@ def match(labels: LazyArray, truth: LazyArray, *, tissue: LazyArray | None = Non
     overlaps = compare(labels, truth, tissue)
     found = [matches(overlaps, threshold) for threshold in THRESHOLDS]
     vi_split, vi_merge = variation_of_information(overlaps)
-    mean_ap_interval, ap_interval = ap_intervals(overlaps, found)
+    traced = trace(overlaps, found)
+    mean_ap_interval, ap_interval = ap_intervals(traced)
     at_half = found[THRESHOLDS.index(0.5)].iou
     return Scores(
         counts=_count(overlaps, found, *_everyone(overlaps)),
@@ -96,7 +97,9 @@ def match(labels: LazyArray, truth: LazyArray, *, tissue: LazyArray | None = Non
         mean_matched_iou=float(at_half.mean()) if at_half.size else 0.0,
         mean_ap_interval=mean_ap_interval,
         ap_interval=ap_interval,
+        fates=traced,
         tissue={} if tissue is None else _by_tissue(overlaps, found),
+        truth_tissue=overlaps.truth.tissue,
     )
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mesophyll.evaluation.base import THRESHOLDS, Overlaps
-from mesophyll.evaluation.fates import Fates, trace
-from mesophyll.evaluation.matching import Found
+from mesophyll.evaluation.base import THRESHOLDS
+from mesophyll.evaluation.fates import Fates
 
 __all__ = ["DRAWS", "QUANTILES", "SEED", "Interval", "ap_intervals"]
 
@@ -21,21 +18,14 @@ SEED = 155
 QUANTILES = (0.025, 0.975)
 
 
-def ap_intervals(overlaps: Overlaps, found: Sequence[Found]) -> tuple[Interval, Interval]:
+def ap_intervals(fates: Fates) -> tuple[Interval, Interval]:
     """Return the 95 % intervals of the mean AP and of the AP at 0.5.
 
     What is drawn, with replacement, is a true cell together with the prediction matched to it at the lowest
     threshold, or a prediction that found nothing. Only counts are drawn: units of the same fate are interchangeable.
     The seed is fixed, so the same labels give the same interval.
-
-    Parameters
-    ----------
-    overlaps
-        The compared labellings.
-    found
-        The matching at each of `THRESHOLDS`.
     """
-    kinds, counts = np.unique(_units(trace(overlaps, found)), axis=0, return_counts=True)
+    kinds, counts = np.unique(_units(fates), axis=0, return_counts=True)
     units = int(counts.sum())
     if not units:
         return (1.0, 1.0), (1.0, 1.0)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Any
 
-from mesophyll.evaluation.base import THRESHOLDS
+from mesophyll.evaluation.base import THRESHOLDS, Integers
+from mesophyll.evaluation.fates import Fates
 
 __all__ = ["Counts", "Scores"]
 
@@ -129,8 +130,12 @@ class Scores:
         Mean IoU of the pairs matched at 0.5; 0 where there are none.
     mean_ap_interval, ap_interval
         95 % intervals, over cells, of the mean AP and of the AP at 0.5.
+    fates
+        What became of each true cell.
     tissue
         The cells of each tissue, by name; empty without a tissue map.
+    truth_tissue
+        The tissue of each true cell, in the order of ``fates.cells``: codes of `mesophyll.tissues`, or zeros without a map.
     """
 
     counts: Counts
@@ -142,7 +147,9 @@ class Scores:
     mean_matched_iou: float
     mean_ap_interval: tuple[float, float]
     ap_interval: tuple[float, float]
-    tissue: Mapping[str, Counts] = field(default_factory=dict)
+    fates: Fates = field(repr=False, compare=False)
+    tissue: Mapping[str, Counts]
+    truth_tissue: Integers = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; ``tissue`` only where a map was given."""
