@@ -73,7 +73,6 @@ BESIDE: dict[str, set[str]] = {
     "likeness": {"image"},
     "cellpose": {"image", "model"},
     "model": {"alignment", "confidence", "image", "likeness"},
-    "training": {"inference"},
     "mapping": {"inference"},
     "tuning": {"inference"},
     "experiment": {"report"},

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mesophyll.blocks import grid
 from mesophyll.device import Device
-from mesophyll.inference import SegmentationPlan, at_scan, find_through, look_at
+from mesophyll.inference import SegmentationPlan, at_scan, look_at
 from mesophyll.model import Model, choose
-from mesophyll.position import upright
+from mesophyll.position import axis_through, upright
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
@@ -82,7 +82,7 @@ def map_tissue_volume(
     """
     plan = replace(plan or SegmentationPlan(), volume_by="planes")
     model = choose(model, "tissue", volume.ndim)
-    through = find_through(model, volume, second=second, plan=plan)
+    through = axis_through(volume, model.position, plan.through)
     outputs = look_at(model, volume, second=second, through=through, scratch=scratch, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
     return upright(at_scan(codes, upright(volume, through), "tissue"), through)

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
 from mesophyll.volume import Volume, swap
 
-__all__ = ["AXES", "THROUGH", "Position", "Through", "upright"]
+__all__ = ["AXES", "THROUGH", "Position", "Through", "axis_through", "find_through", "layering", "upright"]
 
 Position = Literal["any", "upright"]
 """What a model knows: leaves that lie anyhow, or upright ones."""
@@ -25,7 +29,71 @@ AXES = ("Z", "Y", "X")
 THROUGH = 1
 """The axis through an upright leaf: Y."""
 
+_STEP_UM, _MOST_VOXELS = 2.6, 2**22
+
+_WIDTHS = (1.5, 3.0)
+"""Of neighbourhoods, in steps: the standard deviation of a Gaussian."""
+
+_INSIDE = 0.5
+"""Neighbourhoods count of which so much lies in the field of view."""
+
 
 def upright(volume: Volume, through: int) -> Volume:
     """Return a volume in which the axis through the leaf and Y have changed places, lazily; done twice, it is undone."""
     return swap(volume, through, THROUGH)
+
+
+def axis_through(scan: Volume, position: Position, told: Through = "auto") -> int:
+    """Return the axis that `upright` exchanges with Y for a model of this position: Y itself where the model does not mind.
+
+    ``told`` is believed; ``auto`` leaves it to `find_through`.
+    """
+    if position == "any":
+        return THROUGH
+    return find_through(scan) if told == "auto" else AXES.index(told)
+
+
+def find_through(scan: Volume) -> int:
+    """Return the axis of a volume that leads through the leaf: the one along which most changes, see `layering`."""
+    return int(np.argmax(layering(scan)))
+
+
+def layering(scan: Volume) -> NDArray[np.float64]:
+    """Return how much a volume changes along each axis, shape (3,): the logarithm, of which differences mean something.
+
+    Faces, palisade and spongy tissue lie in layers, so that the brightness and the contrast of a neighbourhood change more from
+    layer to layer than within them: the diagonal of a structure tensor (Bigün and Granlund, ICCV 1987), of both, in
+    neighbourhoods of about 4 and 8 µm. What is exactly 0 lies outside the field of view and says nothing.
+
+    Parameters
+    ----------
+    scan
+        Shape (Z, Y, X), with known voxels. It is read at steps of about 2.6 µm, longer ones in a large scan.
+    """
+    grey, lengths_um = _sample(scan)
+    known = (grey != 0).astype(np.float32)
+    grey = (
+        grey - grey[known > 0].mean() if known.any() else grey
+    ) * known  # far from 0, squares lose what is after the point
+    changes = np.zeros(grey.ndim)
+    for width in _WIDTHS:
+        around = width * lengths_um.max() / lengths_um
+        weight, mean, square = (ndimage.gaussian_filter(each, around, truncate=3) for each in (known, grey, grey**2))
+        inside = weight > _INSIDE
+        mean, square = (each / np.maximum(weight, _INSIDE) for each in (mean, square))
+        for each in (mean, np.sqrt(np.maximum(square - mean**2, 0))):
+            energy = [
+                np.square(slope, where=inside, out=np.zeros_like(slope)).sum()
+                for slope in np.gradient(each, *lengths_um)
+            ]
+            changes += np.log(np.maximum(energy, np.finfo(float).tiny))
+    return changes
+
+
+def _sample(scan: Volume) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return voxels of a scan in even steps, and how long these are along each axis."""
+    spacing_um = np.array(scan.known_spacing_um)
+    step_um = max(_STEP_UM, float(np.prod(spacing_um * scan.shape) / _MOST_VOXELS) ** (1 / 3))
+    steps = np.maximum(np.rint(step_um / spacing_um), 1).astype(int)
+    grey = np.array(scan.data[tuple(slice(None, None, int(step)) for step in steps)], np.float32)
+    return grey, steps * spacing_um

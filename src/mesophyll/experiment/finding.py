@@ -16,11 +16,11 @@ from mesophyll.cuts import Cut, cuts, sections
 from mesophyll.experiment.models import model
 from mesophyll.experiment.setting import Setting
 from mesophyll.experiment.table import Mode, Run
-from mesophyll.inference import at_scan, find_cells, find_through, look
+from mesophyll.inference import at_scan, find_cells, look
 from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels
 from mesophyll.model import Model
-from mesophyll.position import upright
+from mesophyll.position import axis_through, upright
 from mesophyll.settings import from_dict, to_dict
 
 __all__ = ["Found", "Took", "cuts_of", "found"]
@@ -109,9 +109,8 @@ def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[
     with TemporaryDirectory(dir=setting.folder, ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         with counted() as network:
-            beside: dict[str, Any] = chosen.beside(leaf)
-            through = find_through(chosen, scan, **beside, plan=plan)
-            image = chosen.prepare(scan, **beside, through=through)
+            through = axis_through(scan, chosen.position, plan.through)
+            image = chosen.prepare(scan, **chosen.beside(leaf), through=through)
             outputs = look(chosen, image, scratch=scratch, **how)
         with counted() as decoding:
             cells = find_cells(chosen, outputs, scratch=scratch, **how)

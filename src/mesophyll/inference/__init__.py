@@ -18,11 +18,10 @@ from mesophyll.confidence import evidence
 from mesophyll.device import Device
 from mesophyll.inference.finding import decode, find_cells, leave_out
 from mesophyll.inference.looking import look, look_at, predict
-from mesophyll.inference.lying import find_through
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import Model, choose
-from mesophyll.position import upright
+from mesophyll.position import axis_through, upright
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table, to_table
 from mesophyll.volume import Resampled, Volume, check_spacing
@@ -33,7 +32,6 @@ __all__ = [
     "at_scan",
     "decode",
     "find_cells",
-    "find_through",
     "look",
     "look_at",
     "predict",
@@ -124,7 +122,7 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     plan = plan or SegmentationPlan()
     model = choose(model, "cells", volume.ndim)
     model = replace(model, representation=from_table(to_table(model.representation) | plan.decoding))
-    through = find_through(model, volume, tissue=tissue, second=second, plan=plan)
+    through = axis_through(volume, model.position, plan.through)
     beside: dict[str, Any] = {"tissue": tissue, "second": second, "through": through}
     outputs = look_at(model, volume, **beside, scratch=scratch, plan=plan, progress=progress)
     labels = find_cells(model, outputs, scratch=scratch, plan=plan, progress=progress)

@@ -30,7 +30,7 @@ from mesophyll.scratch import mapped
 from mesophyll.tiling import tiles
 from mesophyll.volume import Volume
 
-__all__ = ["by_slices", "look", "look_at", "predict", "sight"]
+__all__ = ["by_slices", "look", "look_at", "predict"]
 
 _LOOKING: dict[Subject, str] = {"cells": "looking for walls", "tissue": "looking for tissues"}
 
@@ -48,7 +48,7 @@ def look_at(  # noqa: PLR0913 - what is read beside the scan, and how
 ) -> NDArray[np.float16]:
     """Return what the network says of a scan, as `look` does; of two reconstructions the mean, where it reads one at a time.
 
-    ``through`` is the axis that leads through the leaf, see `find_through`; the outputs are of the scan made upright.
+    ``through`` is the axis that leads through the leaf, see `mesophyll.position`; the outputs are of the scan made upright.
     """
     how: dict[str, Any] = {"plan": plan, "progress": progress}
     if second is None or model.scans == 2:
@@ -106,7 +106,7 @@ def predict(
     order does not matter. A model of images looks at the sections of a volume across all three axes: each channel of the
     volume is the mean over the sections that speak of it, two of them for a flow and three for the foreground.
     """
-    with sight(model, plan) as see:
+    with _sight(model, plan) as see:
         if len(image.shape) == model.network.ndim:
             see(image, outputs, progress)
         else:
@@ -119,7 +119,7 @@ class _See(Protocol):
 
 
 @contextmanager
-def sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
+def _sight(model: Model, plan: SegmentationPlan) -> Iterator[_See]:
     """Bring a network to its device, and yield what lets it look at an image tile by tile."""
     where, ndim = pick(plan.device), model.network.ndim
     precision = fast_precision(where)
@@ -171,7 +171,7 @@ def _predict_slices(
     model: Model, image: Image, outputs: NDArray[np.float16], *, plan: SegmentationPlan, progress: Progress
 ) -> None:
     """Add what a network of images says of each slice along Z."""
-    with sight(model, plan) as see:
+    with _sight(model, plan) as see:
         for slab in track(slabs(image.shape, 0), "going through slices", progress):
             for index, section in slab.sections(image):
                 see(section, outputs[:, slab.region[0]][index])

@@ -43,7 +43,7 @@ class SegmentationPlan:
         Cells that are less sure than this are left out, where the model says how sure they are: 0.2 is one right in five.
     through
         Which axis of the scan leads through the leaf from face to face, for a model that knows upright leaves; ``auto``: the
-        model looks at a few pieces in every position, and takes that in which they tell it most.
+        one along which the scan changes most, see `mesophyll.position`.
     choose
         Cells are chosen among fragments by what the model has learnt of that, where it has a chooser.
     decoding

@@ -19,6 +19,7 @@ from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.likeness import Familiar
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
+from mesophyll.position import THROUGH, axis_through
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
@@ -29,7 +30,6 @@ from mesophyll.training.nursery import Nurseries, Nursery, specimens
 from mesophyll.training.patches import Source
 from mesophyll.training.plan import TrainingPlan
 from mesophyll.training.supply import InTurn, Shelf, Supply
-from mesophyll.training.uprightness import made_upright
 from mesophyll.training.view import View
 from mesophyll.volume import Volume
 
@@ -74,8 +74,7 @@ def train(
     plan = plan if known is None else _continued(plan, known)
     representation = _fitting(from_table(plan.representation).at(plan.spacing_um), plan)
     plan = replace(plan, representation=to_table(representation))
-    lying = [made_upright(example, plan, known, device) for example in examples]
-    learn, judge = _supplies(lying, plan, _view(plan, representation))
+    learn, judge = _supplies([_upright(example, plan) for example in examples], plan, _view(plan, representation))
     torch.manual_seed(plan.seed)
     network = _network(plan, representation)
     module = network.build() if known is None else _taught(known, network, plan)
@@ -115,6 +114,11 @@ def _met(lesson: Lesson, examples: Sequence[Example], known: Model | None) -> Fa
     lengths = [geometric_mean(scan.known_spacing_um) for one in examples for scan in one.scans]
     met = lesson.familiar(max([1.0, *(length / lesson.plan.spacing_um for length in lengths)]))
     return met if known is None or known.familiar is None else met.joined(known.familiar)
+
+
+def _upright(example: Example, plan: TrainingPlan) -> Example:
+    """Return a labelled scan in the position that the model shall know; leaves that are grown stand in it already."""
+    return example.swapped(axis_through(example.scans[0], plan.position, plan.through), THROUGH)
 
 
 def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:

@@ -67,8 +67,7 @@ class TrainingPlan:
         Whether the model shall know leaves that lie anyhow (``any``), or only volumes in which Y leads through the leaf
         (``upright``): scans are brought into that position before it looks, see `mesophyll.position`.
     through
-        Which axis leads through the leaf in the scans that are passed, for an upright model; ``auto``, where it is taught on
-        from an upright one: as that one finds it.
+        Which axis leads through the leaf in the scans that are passed, for an upright model; ``auto`` finds it.
     leaves
         Synthetic leaves that are grown while the model learns, instead of or besides scans.
     augmentation

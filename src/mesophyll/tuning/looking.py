@@ -15,12 +15,12 @@ from mesophyll.confidence import EVIDENCE, evidence
 from mesophyll.cuts import Cut, labelled, sections
 from mesophyll.errors import LabelsError
 from mesophyll.evaluation import Fates, pooled
-from mesophyll.inference import SegmentationPlan, at_scan, find_cells, find_through, look
+from mesophyll.inference import SegmentationPlan, at_scan, find_cells, look
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
 from mesophyll.logistic import Floats
 from mesophyll.model import Model
-from mesophyll.position import THROUGH
+from mesophyll.position import THROUGH, axis_through
 from mesophyll.progress import Progress, named
 from mesophyll.volume import LazyArray
 
@@ -85,7 +85,7 @@ def sights(
     found: list[Sight] = []
     for example in examples:
         _check_judgeable(example.labels.data, example.name)
-        lying = example.swapped(find_through(model, example.scans[0], **model.beside(example), plan=plan), THROUGH)
+        lying = example.swapped(axis_through(example.scans[0], model.position, plan.through), THROUGH)
         where = labelled(lying.labels.data)
         flat = bool(where) and model.network.ndim == 2
         for shown in map(lying.section, where) if flat else [lying]:
