@@ -68,6 +68,11 @@ def upside_down(scan: Scan) -> Scan:
     return replace(scan, grey=scan.grey[:, ::-1], truth=scan.truth[:, ::-1])
 
 
+def lying(axis: int) -> Callable[[Scan], Scan]:
+    """Have another axis lead through the leaf than Y."""
+    return lambda scan: replace(scan, grey=scan.grey.swapaxes(1, axis), truth=scan.truth.swapaxes(1, axis))
+
+
 def cut(scan: Scan) -> Scan:
     """Leave a cylinder about Z of what lies in the box, with black corners, as a field of view does."""
     y, x = (np.arange(length) - (length - 1) / 2 for length in scan.truth.shape[1:])
@@ -92,6 +97,8 @@ WAYS: dict[str, Way] = {
     "medium is tissue": Way(differs="[optics]\nmedium_is_air = 0.0\nmedium = [1.0, 1.0]"),
     "medium is air": Way(differs="[optics]\nmedium_is_air = 1.0"),
     "upside down": Way(change=upside_down),
+    "on its side": Way(change=lying(2)),
+    "across the slices": Way(change=lying(0)),
     "cut by the field": Way(change=cut),
     "0.65 0.65 1.3 µm": Way(spacing_um=(0.65, 0.65, 1.3)),
     "1.3 0.65 0.65 µm": Way(spacing_um=(1.3, 0.65, 0.65)),

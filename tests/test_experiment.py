@@ -254,6 +254,7 @@ def test_in_the_shipped_table_of_networks_each_row_changes_one_choice_at_equal_v
         "wide, four levels, as long": {"size", "levels", "steps"},
         "small patches": {"patch", "batch", "levels"},
         "large patches": {"patch", "batch"},
+        "upright": {"position", "through"},
         "neither mirrored nor turned": {"augmentation"},
         "in their own greys": {"augmentation"},
     }

@@ -122,3 +122,12 @@ def test_what_cannot_be_named_is_told():
     complaint(VolumeError, lambda: suggest(flat), "picture has 2 axes", "pass a volume")
     short = Volume(np.zeros((3, 6, 5), np.int32), (1.0,) * 3, name="labels")
     complaint(VolumeError, lambda: suggest(voxels(PROFILE), labels=short), "(3, 6, 5), scan (40, 6, 5)", "of this scan")
+
+
+def test_a_scan_in_which_no_cell_is_found_is_told(tmp_path):
+    grey = np.random.default_rng(0).normal(100, 10, (24, 24, 24)).astype(np.float32)
+    io.write(tmp_path / "air.tif", Volume(grey, (0.65,) * 3, name="air"))
+    result = run("suggest", tmp_path / "air.tif", "-o", tmp_path / "next.html", "--device", "cpu")
+    assert result.exit_code == 0
+    assert "the model finds no cell in this scan: label any slice" in result.output
+    assert (tmp_path / "next.html").is_file()

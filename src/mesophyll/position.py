@@ -24,7 +24,7 @@ Position = Literal["any", "upright"]
 Through = Literal["auto", "Z", "Y", "X"]
 """Which axis leads through a leaf, where that is known."""
 
-AXES = ("Z", "Y", "X")
+AXES: tuple[Literal["Z"], Literal["Y"], Literal["X"]] = ("Z", "Y", "X")
 
 THROUGH = 1
 """The axis through an upright leaf: Y."""

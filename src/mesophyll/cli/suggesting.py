@@ -50,6 +50,8 @@ def suggest(  # noqa: PLR0913, PLR0917 - the options of a verb
     device: DeviceOption = None,
 ) -> None:
     """Name the slices of a scan whose labelling should teach a model most."""
+    import numpy as np
+
     from mesophyll import io
     from mesophyll.inference import SegmentationPlan
     from mesophyll.model import choose
@@ -70,7 +72,11 @@ def suggest(  # noqa: PLR0913, PLR0917 - the options of a verb
         found = run(voxels, plan, labels=known)
         tissues = {} if tissue is None else by_tissue(voxels.data, io.read(tissue).data)
         suggestions.write(out, volume, voxels, [(one.axis, one.place) for one in found], tissues)
+        seen = bool(np.isfinite(voxels.read()).any())
         del voxels  # its files lie in the scratch folder
     rows = [{"axis": "ZYX"[one.axis], "slice": one.place + 1, "times_median": one.times_median} for one in found]
-    show(rows) if rows else say("no slice stands out: label any")
+    if rows:
+        show(rows)
+    else:
+        say("no slice stands out: label any" if seen else "the model finds no cell in this scan: label any slice")
     say(f"slices count from 1; the page is {out}")
