@@ -15,7 +15,11 @@ from mesophyll.errors import LabelsError, SettingsError
 from mesophyll.evaluation import fates, mean_recall
 from mesophyll.io import Example
 from mesophyll.labels import UNKNOWN
+from mesophyll.model import Model, save
+from mesophyll.network import Network
+from mesophyll.representations import Flows
 from mesophyll.settings import read_table
+from mesophyll.training import TrainingPlan
 from mesophyll.training.plan import continuation
 from mesophyll.validation import ValidationPlan, folds, validate
 from mesophyll.volume import Volume
@@ -155,3 +159,22 @@ def test_what_is_taught_on_starts_from_the_shipped_model(ndim):
 def test_the_settings_are_those_of_a_table(tmp_path):
     (tmp_path / "plan.toml").write_text('by = "cells"\nfolds = 3\n')
     assert ValidationPlan(**read_table(tmp_path / "plan.toml")).folds == 3
+
+
+@pytest.mark.parametrize("by", ["slices", "cells"])
+def test_tissues_are_hidden_with_the_labels_unless_the_model_is_shown_them(by, tmp_path):
+    leaf = example(sliced())
+    leaf = replace(leaf, tissue=replace(leaf.labels, data=np.full(leaf.labels.shape, 4, np.uint8), name="tissue"))
+    plan = TrainingPlan(levels=2, patch=16)
+    for fold in folds(leaf.labels.read(), SPACING, ValidationPlan(by=by, folds=3, guard_um=2.0)):
+        told = fold.of(leaf, plan)
+        assert np.array_equal(told.labels.read(), fold.labels)
+        hidden = told.tissue.read() == 255
+        assert hidden[leaf.labels.read() > fold.labels].all()  # what is hidden, and its guard
+        assert 0 < hidden.mean() < 0.5
+        assert (told.tissue.read()[~hidden] == 4).all()
+        assert fold.of(leaf, replace(plan, tissue="codes")).tissue is leaf.tissue
+        assert fold.of(replace(leaf, tissue=None), plan).tissue is None
+    reads = Model("reads", Network(3, 2, 4, levels=2).build().eval(), Flows(), 1.0, tissue="codes")
+    save(reads, tmp_path / "reads")
+    assert fold.of(leaf, replace(plan, start=str(tmp_path / "reads"))).tissue is leaf.tissue

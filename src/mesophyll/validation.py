@@ -23,8 +23,9 @@ from mesophyll.evaluation import Fates, mean_ap, mean_recall, pooled
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.io import Example, replacing
 from mesophyll.labels import UNKNOWN, Labels, check
-from mesophyll.model import ABOUT, Model, load
+from mesophyll.model import ABOUT, Model, find, load
 from mesophyll.progress import Progress, named, silent
+from mesophyll.tissues import UNKNOWN_CODE
 from mesophyll.training import TrainingPlan, train
 from mesophyll.volume import Spacing
 
@@ -73,10 +74,25 @@ class Fold:
         What is learnt from: the scan's labels, -1 where they are hidden or guard what is.
     hidden
         Places of slices, or numbers of cells.
+    closed
+        Where nothing is learnt, neither of cells nor of tissues; shape that of the labels, or one that broadcasts to it.
     """
 
     labels: Labels
     hidden: tuple[int, ...]
+    closed: NDArray[np.bool_]
+
+    def of(self, example: Example, training: TrainingPlan) -> Example:
+        """Return what is learnt from: a tissue map is closed, too, unless the model is shown it wherever it looks."""
+        seen = replace(example, labels=replace(example.labels, data=self.labels))
+        if example.tissue is None or _shown_tissue(training):
+            return seen
+        tissue = np.where(self.closed, np.uint8(UNKNOWN_CODE), example.tissue.read())
+        return replace(seen, tissue=replace(example.tissue, data=tissue))
+
+
+def _shown_tissue(training: TrainingPlan) -> bool:
+    return training.tissue != "none" or bool(training.start and find(training.start).tissue != "none")
 
 
 @dataclass(frozen=True)
@@ -142,9 +158,9 @@ def _by_slices(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> lis
     parts = []
     for hidden in np.array_split(places, plan.folds):
         near = np.abs(np.arange(labels.shape[axis])[:, None] - hidden).min(axis=1) <= guard
-        seen = labels.copy()
-        np.moveaxis(seen, axis, 0)[near] = UNKNOWN
-        parts.append(Fold(seen, tuple(int(place) for place in hidden)))
+        closed = near.reshape([-1 if other == axis else 1 for other in range(labels.ndim)])
+        seen = np.where(closed, UNKNOWN, labels).astype(np.int32)
+        parts.append(Fold(seen, tuple(int(place) for place in hidden), closed))
     return parts
 
 
@@ -165,9 +181,9 @@ def _by_cells(labels: Labels, spacing_um: Spacing, plan: ValidationPlan) -> list
     drawn = np.random.default_rng(plan.seed).permutation(numbers)
     parts = []
     for hidden in np.array_split(drawn, plan.folds):
-        apart_um = edt.edt(~np.isin(labels, hidden), anisotropy=spacing_um, parallel=1)
-        seen = np.where(apart_um <= plan.guard_um, UNKNOWN, labels).astype(np.int32)
-        parts.append(Fold(seen, tuple(sorted(int(number) for number in hidden))))
+        closed = edt.edt(~np.isin(labels, hidden), anisotropy=spacing_um, parallel=1) <= plan.guard_um
+        seen = np.where(closed, UNKNOWN, labels).astype(np.int32)
+        parts.append(Fold(seen, tuple(sorted(int(number) for number in hidden)), closed))
     return parts
 
 
@@ -220,8 +236,7 @@ def validate(
         told = named(progress, f"fold {number} of {len(parts)}")
         place = Path(folder) / f"fold-{number}"
         if not (place / ABOUT).is_file():
-            seen = replace(example, labels=replace(example.labels, data=fold.labels))
-            train([seen], place, training, resume=True, device=segmentation.device, progress=told)
+            train([fold.of(example, training)], place, training, resume=True, device=segmentation.device, progress=told)
         look = _Look(load(place), segmentation, Path(folder), told)
         judge = _judge_slices if plan.by == "slices" else _judge_cells
         judged.append(judge(look, example, labels, fold))
