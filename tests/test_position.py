@@ -17,8 +17,8 @@ import mesophyll
 from catalogue import crowd
 from complaint import complaint
 from mesophyll import io
-from mesophyll.errors import ModelError, SettingsError
-from mesophyll.inference import SegmentationPlan, segment_volume
+from mesophyll.errors import ModelError, SettingsError, VolumeError
+from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.inference.staging import stage
 from mesophyll.io import Example
 from mesophyll.labels import same_partition
@@ -281,6 +281,16 @@ def test_a_scan_is_read_at_steps_that_keep_the_sample_small():
     layering(Volume(file, (0.65,) * 3))
     (steps,) = [{axis.step for axis in region} for region in file.asked]
     assert steps == {5}  # 3.3 µm: at 2.6 there would be 8 million voxels
+
+
+def test_a_scan_a_few_voxels_thick_is_no_trouble():
+    array = np.random.default_rng(0).random((2, 40, 60)).astype(np.float32)
+    assert np.isfinite(layering(Volume(array, (0.65,) * 3))).all()
+    before = array.copy()
+    complaint(
+        VolumeError, lambda: segment(array, spacing_um=0.65, model=model(), device="cpu"), "at least 16 along each"
+    )
+    assert np.array_equal(array, before)  # nobody's array is changed
 
 
 @pytest.mark.parametrize("grey", [0.0, 7.0])

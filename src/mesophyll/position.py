@@ -72,20 +72,14 @@ def layering(scan: Volume) -> NDArray[np.float64]:
     """
     grey, lengths_um = _sample(scan)
     known = (grey != 0).astype(np.float32)
-    grey = (
-        grey - grey[known > 0].mean() if known.any() else grey
-    ) * known  # far from 0, squares lose what is after the point
+    if known.any():
+        grey = (grey - grey[known > 0].mean()) * known  # far from 0, squares lose what comes after the point
     changes = np.zeros(grey.ndim)
     for width in _WIDTHS:
-        around = width * lengths_um.max() / lengths_um
-        weight, mean, square = (ndimage.gaussian_filter(each, around, truncate=3) for each in (known, grey, grey**2))
-        inside = weight > _INSIDE
-        mean, square = (each / np.maximum(weight, _INSIDE) for each in (mean, square))
-        for each in (mean, np.sqrt(np.maximum(square - mean**2, 0))):
-            energy = [
-                np.square(slope, where=inside, out=np.zeros_like(slope)).sum()
-                for slope in np.gradient(each, *lengths_um)
-            ]
+        inside, *means = _neighbourhoods(grey, known, width * lengths_um.max() / lengths_um)
+        for each in means:
+            slopes = (_slope(each, axis) / length for axis, length in enumerate(lengths_um))
+            energy = np.array([(np.square(slope) * inside).sum() for slope in slopes])
             changes += np.log(np.maximum(energy, np.finfo(float).tiny))
     return changes
 
@@ -97,3 +91,17 @@ def _sample(scan: Volume) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     steps = np.maximum(np.rint(step_um / spacing_um), 1).astype(int)
     grey = np.array(scan.data[tuple(slice(None, None, int(step)) for step in steps)], np.float32)
     return grey, steps * spacing_um
+
+
+def _neighbourhoods(
+    grey: NDArray[np.float32], known: NDArray[np.float32], sigma: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]:
+    """Return which neighbourhoods lie in the field of view, and the mean and the standard deviation of each."""
+    weight, first, second = (ndimage.gaussian_filter(each, sigma, truncate=3) for each in (known, grey, grey**2))
+    inside, weight = weight > _INSIDE, np.maximum(weight, _INSIDE)
+    mean = first / weight
+    return inside, mean, np.sqrt(np.maximum(second / weight - mean**2, 0))
+
+
+def _slope(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    return np.gradient(values, axis=axis) if values.shape[axis] > 1 else np.zeros_like(values)
