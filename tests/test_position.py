@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 import mesophyll
 from catalogue import crowd
 from complaint import complaint
+from conftest import run
 from mesophyll import io
 from mesophyll.errors import ModelError, SettingsError, VolumeError
 from mesophyll.inference import SegmentationPlan, segment, segment_volume
@@ -296,6 +297,22 @@ def test_a_scan_a_few_voxels_thick_is_no_trouble():
 @pytest.mark.parametrize("grey", [0.0, 7.0])
 def test_where_nothing_changes_nothing_is_told_and_nothing_fails(grey):
     assert np.ptp(layering(Volume(np.full((20, 30, 40), grey), (1.0,) * 3))) == 0
+
+
+@pytest.mark.parametrize("verb", ["segment", "tissue"])
+def test_a_scan_that_is_turned_is_told_and_noted(verb, tmp_path):
+    save(model("cells" if verb == "segment" else "tissue"), tmp_path / "one-way")
+    save(replace(model("cells" if verb == "segment" else "tissue"), position="any"), tmp_path / "all-ways")
+    for axis in ("Y", "Z"):
+        io.write(tmp_path / f"{axis}.tif", lying(leaf_of(3), AXES.index(axis)))
+    said = {}
+    for name, axis in (("one-way", "Y"), ("one-way", "Z"), ("all-ways", "Z")):
+        out = tmp_path / f"{name}-{axis}.tif"
+        result = run(verb, tmp_path / f"{axis}.tif", "-o", out, "--model", tmp_path / name, "--device", "cpu")
+        assert result.exit_code == 0, result.output
+        said[name, axis] = "Z leads through the leaf: made upright for one-way" in result.output
+        assert io.read_notes(out)["plan"]["through"] == (axis if name == "one-way" else "auto")
+    assert said == {("one-way", "Y"): False, ("one-way", "Z"): True, ("all-ways", "Z"): False}
 
 
 # ------------------------------------------------------------------------------------------------------------- learning

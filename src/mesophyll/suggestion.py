@@ -21,7 +21,6 @@ from mesophyll.evaluation import compare
 from mesophyll.inference import SegmentationPlan, segment_volume
 from mesophyll.labels import UNKNOWN, Labels
 from mesophyll.model import Model
-from mesophyll.position import AXES, axis_through
 from mesophyll.progress import Progress, silent
 from mesophyll.tissues import name_of
 from mesophyll.volume import LazyArray, Volume
@@ -175,9 +174,7 @@ def disagreement(
         float32 from 0 to 1, NaN where no cell is seen; shape and voxels of the scan.
     """
     still = replace(scan, data=scan.read())
-    plan = plan or SegmentationPlan()
-    # Of all mirror images alike: which way leads through the leaf may be hard to tell, and is told once.
-    plan = replace(plan, through=AXES[axis_through(still, model.position, plan.through)])
+    plan = (plan or SegmentationPlan()).settled(still, model.position)  # once, and so for all mirror images alike
     first = _cells(model, still, (), scratch, plan, progress)
     total, seen = np.zeros(scan.shape, np.float32), first > 0
     for axis in range(scan.ndim):

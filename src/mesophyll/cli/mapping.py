@@ -12,7 +12,7 @@ from mesophyll.cli.numbers import Spacing, one_or_all
 from mesophyll.cli.options import DeviceOption, PlanFile, SecondScan
 from mesophyll.cli.outputs import check_output, scratch_beside
 from mesophyll.cli.screen import bars, busy, heeding, say, show
-from mesophyll.cli.segmenting import plan_of, provenance
+from mesophyll.cli.segmenting import plan_of, provenance, settled
 from mesophyll.cli.verb import verb
 from mesophyll.tissues import TISSUES
 
@@ -60,7 +60,8 @@ def tissue(  # noqa: PLR0913, PLR0917 - the options of a verb
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
-    how, chosen = plan_of(plan, device), choose(model, "tissue", volume.ndim)
+    chosen = choose(model, "tissue", volume.ndim)
+    how = settled(plan_of(plan, device), volume, chosen)
     other = None if second is None else io.read(second, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:

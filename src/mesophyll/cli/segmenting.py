@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mesophyll.model import Model
     from mesophyll.volume import LazyArray, Volume
 
-__all__ = ["plan_of", "provenance", "register", "segment"]
+__all__ = ["plan_of", "provenance", "register", "segment", "settled"]
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +76,8 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
-    how = plan_of(plan, device)
     chosen = choose(model, "cells", volume.ndim)
+    how = settled(plan_of(plan, device), volume, chosen)
     beside = {"tissue": tissue, "second": second}
     given = {name: io.read(file, spacing_um=volume.spacing_um) for name, file in beside.items() if file is not None}
     start = time.monotonic()
@@ -104,6 +104,14 @@ def plan_of(file: Path | None, device: Any) -> SegmentationPlan:
 
     plan = SegmentationPlan() if file is None else read_toml(SegmentationPlan, file)
     return plan if device is None else replace(plan, device=device)
+
+
+def settled(plan: SegmentationPlan, volume: Volume, model: Model) -> SegmentationPlan:
+    """Settle how the leaf lies, and say so where the scan is turned for the model."""
+    found = plan.settled(volume, model.position)
+    if model.position == "upright" and found.through != "Y":
+        say(f"{found.through} leads through the leaf: made upright for {model.name} (if that is wrong, plan: through)")
+    return found
 
 
 def _count(labels: LazyArray) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mesophyll.device import Device
 from mesophyll.errors import SettingsError
-from mesophyll.position import Through
+from mesophyll.position import AXES, Position, Through, axis_through
+from mesophyll.volume import Volume
 
 __all__ = ["SegmentationPlan"]
 
@@ -94,3 +95,9 @@ class SegmentationPlan:
                 raise SettingsError(
                     f"{name} = {getattr(self, name)}", "an agreement lies between 0 and 1", f"correct {name}"
                 )
+
+    def settled(self, scan: Volume, position: Position) -> SegmentationPlan:
+        """Return the plan for a scan and a model of this position: with the axis that leads through the leaf, if it matters."""
+        if position == "any":
+            return self
+        return replace(self, through=AXES[axis_through(scan, position, self.through)])
