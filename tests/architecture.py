@@ -65,7 +65,7 @@ BESIDE: dict[str, set[str]] = {
     "volume": {"errors", "blocks"},
     "tiling": {"blocks"},
     "cuts": {"labels", "volume"},
-    "position": {"volume"},
+    "position": {"errors", "volume"},
     "perceptron": {"logistic"},
     "traits": {"io"},
     "annotation": {"io"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from catalogue import crowd
 from complaint import complaint
 from conftest import run
 from mesophyll import io
-from mesophyll.errors import ModelError, SettingsError, VolumeError
+from mesophyll.errors import ModelError, SettingsError, UnfamiliarScanWarning, VolumeError
 from mesophyll.inference import SegmentationPlan, segment, segment_volume
 from mesophyll.inference.staging import stage
 from mesophyll.io import Example
@@ -284,6 +285,21 @@ def test_a_scan_is_read_at_steps_that_keep_the_sample_small():
     assert steps == {5}  # 3.3 µm: at 2.6 there would be 8 million voxels
 
 
+def test_in_doubt_a_scan_is_left_as_it_lies_and_that_is_told_where_it_is_asked(scan):
+    with pytest.warns(UnfamiliarScanWarning, match="the array hardly shows how its leaf lies: Y is taken") as told:
+        segment(scan.read(), spacing_um=1.0, model=model(), device="cpu")
+    assert "say so in a plan (through)" in str(told[0].message)
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "error", UnfamiliarScanWarning
+        )  # nobody is in doubt who was told, or does not mind, or sees
+        axis_through(scan, "upright", "X")
+        axis_through(scan, "any")
+        find_through(leaf_of(3))
+
+
+@pytest.mark.filterwarnings("ignore::mesophyll.errors.UnfamiliarScanWarning")
 def test_a_scan_a_few_voxels_thick_is_no_trouble():
     array = np.random.default_rng(0).random((2, 40, 60)).astype(np.float32)
     assert np.isfinite(layering(Volume(array, (0.65,) * 3))).all()

@@ -8,12 +8,14 @@ about the way through it; and it may lean.
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mesophyll.errors import UnfamiliarScanWarning
 from mesophyll.volume import Volume, swap
 
 __all__ = ["AXES", "THROUGH", "Position", "Through", "axis_through", "find_through", "layering", "upright"]
@@ -28,6 +30,9 @@ AXES: tuple[Literal["Z"], Literal["Y"], Literal["X"]] = ("Z", "Y", "X")
 
 THROUGH = 1
 """The axis through an upright leaf: Y."""
+
+_CLEAR = 1.0
+"""Of the logarithms that `layering` returns: in phantom leaves that have layers, the right axis is ahead by more."""
 
 _STEP_UM, _MOST_VOXELS = 2.6, 2**22
 
@@ -54,8 +59,21 @@ def axis_through(scan: Volume, position: Position, told: Through = "auto") -> in
 
 
 def find_through(scan: Volume) -> int:
-    """Return the axis of a volume that leads through the leaf: the one along which most changes, see `layering`."""
-    return int(np.argmax(layering(scan)))
+    """Return the axis of a volume that leads through the leaf: the one along which it changes most, see `layering`.
+
+    In doubt a scan is left as it lies: Y, as in sections across a leaf. An `UnfamiliarScanWarning` says that it is in doubt.
+    """
+    changes = layering(scan)
+    best = int(np.argmax(changes))
+    chosen = best if changes[best] - changes[THROUGH] >= _CLEAR else THROUGH
+    if changes[best] - np.delete(changes, best).max() < _CLEAR:
+        warnings.warn(
+            f"{scan.name} hardly shows how its leaf lies: {AXES[chosen]} is taken for the axis that leads through it. "
+            "If another one does, say so in a plan (through).",
+            UnfamiliarScanWarning,
+            stacklevel=5,  # the line that called `segment` or `map_tissue`
+        )
+    return chosen
 
 
 def layering(scan: Volume) -> NDArray[np.float64]:

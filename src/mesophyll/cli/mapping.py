@@ -60,12 +60,12 @@ def tissue(  # noqa: PLR0913, PLR0917 - the options of a verb
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
-    chosen = choose(model, "tissue", volume.ndim)
-    how = settled(plan_of(plan, device), volume, chosen)
+    how, chosen = plan_of(plan, device), choose(model, "tissue", volume.ndim)
     other = None if second is None else io.read(second, spacing_um=volume.spacing_um)
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress, heeding() as heard:
+            how = settled(how, volume, chosen)
             codes = map_tissue_volume(volume, chosen, second=other, scratch=scratch, plan=how, progress=progress)
         shares, seconds = _shares(codes.data), time.monotonic() - start
         notes = provenance(volume, chosen, how, heard) | {"seconds": round(seconds, 1)}

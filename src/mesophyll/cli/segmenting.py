@@ -76,13 +76,13 @@ def segment(  # noqa: PLR0913, PLR0917 - the options of a verb
     check_output(out, io.WRITABLE)
     volume = io.read(scan, spacing_um=one_or_all(spacing))
     volume.known_spacing_um  # noqa: B018 - asks for it before anything long begins
-    chosen = choose(model, "cells", volume.ndim)
-    how = settled(plan_of(plan, device), volume, chosen)
+    how, chosen = plan_of(plan, device), choose(model, "cells", volume.ndim)
     beside = {"tissue": tissue, "second": second}
     given = {name: io.read(file, spacing_um=volume.spacing_um) for name, file in beside.items() if file is not None}
     start = time.monotonic()
     with scratch_beside(out) as scratch:
         with bars() as progress, heeding() as heard:
+            how = settled(how, volume, chosen)
             found = segment_volume(volume, chosen, **given, scratch=scratch, plan=how, progress=progress)
         cells, seconds = _count(found.labels.data), time.monotonic() - start
         notes = provenance(volume, chosen, how, heard) | {"seconds": round(seconds, 1), "cells": cells}
