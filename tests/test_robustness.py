@@ -25,10 +25,14 @@ def test_grey_values_change_and_cells_do_not_or_both_change_alike():
     for name, way in WAYS.items():
         changed = way.change(SCAN)
         same = changed.truth.shape == GREY.shape and np.array_equal(changed.truth, SCAN.truth)
-        assert same == (name not in ("upside down", "cut by the field"))
+        assert same == (name not in ("upside down", "on its side", "across the slices", "cut by the field"))
     turned, cut = WAYS["upside down"].change(SCAN), WAYS["cut by the field"].change(SCAN)
     assert np.array_equal(turned.grey[:, 0], GREY[:, -1])
     assert np.array_equal(turned.truth > 0, turned.grey > 100)
+    for name, axes in (("on its side", (0, 2, 1)), ("across the slices", (1, 0, 2))):
+        lying = WAYS[name].change(SCAN)
+        assert np.array_equal(lying.grey, GREY.transpose(axes))
+        assert np.array_equal(lying.truth > 0, lying.grey > 100)
     assert np.array_equal(cut.truth > 0, cut.grey > 100)
     assert 0.1 < np.mean(cut.grey == 0) < 0.6
     assert not cut.grey[:, 0, 0].any() and cut.grey[:, 10, 5].all()
