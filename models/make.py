@@ -36,8 +36,13 @@ _SPLINTERS = """\
 Cells under 110 µm³ (400 voxels) are dropped as splinters; `decoding = {min_size_vox = 100}` in a plan keeps them.
 """
 
+_UPRIGHT = """\
+It knows upright leaves; scans are turned for it. Where a scan does not show how its leaf lies (succulents, fruit, a piece of a
+leaf's inside), a warning says so, and `through` in a plan tells.
+"""
+
 LIMITS = {
-    "leaf-3d": _CELLS + _SPLINTERS,
+    "leaf-3d": _CELLS + _SPLINTERS + _UPRIGHT,
     "leaf-3d-large": _CELLS + _SPLINTERS,
     "leaf-2d": _CELLS,
     "leaf-tissue": """
