@@ -127,13 +127,13 @@ def test_files_are_read_page_by_page_however_the_leaf_lies(tmp_path, monkeypatch
     assert [region[0] for region in file.asked] == [slice(0, 2), slice(2, 4)]  # each page once, in their order
 
 
-def test_a_labelled_leaf_is_swapped_as_a_whole():
+def test_a_labelled_leaf_is_made_upright_as_a_whole():
     volumes = {name: Volume(numbered(4, 5, 6), SPACING, name=name) for name in ("labels", "tissue", "confidence")}
     leaf = Example("leaf", (Volume(numbered(4, 5, 6), SPACING),), **volumes)
-    turned = leaf.swapped(0, 1)
+    turned = leaf.upright(0)
     for volume in (*turned.scans, turned.labels, turned.tissue, turned.confidence):
         assert volume.shape == (5, 4, 6)
-    bare = replace(leaf, tissue=None, confidence=None).swapped(0, 1)
+    bare = replace(leaf, tissue=None, confidence=None).upright(0)
     assert (bare.tissue, bare.confidence) == (None, None)
 
 
@@ -215,7 +215,7 @@ def test_a_decoder_is_tuned_by_what_is_seen_upright(scan, tmp_path):
     for axis in (THROUGH, 0):
         (tmp_path / AXES[axis]).mkdir()
         plan = replace(CPU, through=AXES[axis])
-        shown = leaf.swapped(axis, THROUGH)
+        shown = leaf.upright(axis)
         (sight,) = sights(model(), [shown], plan=plan, scratch=tmp_path / AXES[axis], progress=silent)
         fates.append(sight.fates(model(), plan, tmp_path))
     assert len(fates[0].cells) > 10
@@ -400,7 +400,7 @@ PLAN = TrainingPlan(
 @pytest.fixture(scope="module")
 def lying_leaf(scan):
     labels = replace(scan, data=crowd(3, side=40)[:, :32, :36], name="labels")
-    return Example("leaf", (scan,), labels).swapped(0, THROUGH)
+    return Example("leaf", (scan,), labels).upright(0)
 
 
 def test_what_a_model_learnt_of_positions_is_kept_and_continued(lying_leaf, tmp_path):
@@ -415,7 +415,7 @@ def test_what_a_model_learnt_of_positions_is_kept_and_continued(lying_leaf, tmp_
 def test_scans_are_learnt_from_as_they_are_told_to_lie(lying_leaf, tmp_path):
     """A scan on its side and what is said of it teach what the upright one teaches."""
     plans = {"lying": PLAN, "upright": replace(PLAN, through="Y")}
-    leaves = {"lying": lying_leaf, "upright": lying_leaf.swapped(0, THROUGH)}
+    leaves = {"lying": lying_leaf, "upright": lying_leaf.upright(0)}
     weights = [
         train([leaves[name]], tmp_path / name, plan, device="cpu").module.state_dict() for name, plan in plans.items()
     ]

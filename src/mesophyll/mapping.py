@@ -13,7 +13,7 @@ from mesophyll.blocks import grid
 from mesophyll.device import Device
 from mesophyll.inference import SegmentationPlan, at_scan, look_at
 from mesophyll.model import Model, choose
-from mesophyll.position import axis_through, upright
+from mesophyll.position import axis_through
 from mesophyll.progress import Progress, silent, track
 from mesophyll.representations import Representation
 from mesophyll.scratch import mapped
@@ -85,7 +85,7 @@ def map_tissue_volume(
     through = axis_through(volume, model.position, plan.through)
     outputs = look_at(model, volume, second=second, through=through, scratch=scratch, plan=plan, progress=progress)
     codes = decode(model.representation, outputs, scratch=scratch, plan=plan, progress=progress)
-    return upright(at_scan(codes, upright(volume, through), "tissue"), through)
+    return at_scan(codes, volume, "tissue", through)
 
 
 def decode(

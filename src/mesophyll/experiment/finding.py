@@ -20,7 +20,7 @@ from mesophyll.inference import at_scan, find_cells, look
 from mesophyll.io import Example, replacing
 from mesophyll.labels import Labels
 from mesophyll.model import Model
-from mesophyll.position import axis_through, upright
+from mesophyll.position import axis_through
 from mesophyll.settings import from_dict, to_dict
 
 __all__ = ["Found", "Took", "cuts_of", "found"]
@@ -114,7 +114,7 @@ def _segment(setting: Setting, run: Run, chosen: Model, leaf: Example) -> tuple[
             outputs = look(chosen, image, scratch=scratch, **how)
         with counted() as decoding:
             cells = find_cells(chosen, outputs, scratch=scratch, **how)
-            labels = np.array(upright(at_scan(cells, upright(scan, through), "cells"), through).read())
+            labels = np.array(at_scan(cells, scan, "cells", through).read())
         del outputs  # its file lies in the scratch folder
     return labels, Took(network, decoding)
 

@@ -21,7 +21,7 @@ from mesophyll.inference.looking import look, look_at, predict
 from mesophyll.inference.plan import SegmentationPlan
 from mesophyll.labels import Labels
 from mesophyll.model import Model, choose
-from mesophyll.position import axis_through, upright
+from mesophyll.position import THROUGH, axis_through, upright
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import from_table, to_table
 from mesophyll.volume import Resampled, Volume, check_spacing
@@ -130,7 +130,7 @@ def segment_volume(  # noqa: PLR0913 - what is read beside the scan, and how
     if sure is not None and (doubtful := sure < plan.least_confidence).any():
         leave_out(labels, doubtful, plan)
         sure = sure[~doubtful]
-    return Segmentation(upright(at_scan(labels, upright(volume, through), "cells"), through), sure)
+    return Segmentation(at_scan(labels, volume, "cells", through), sure)
 
 
 def sureness(
@@ -142,8 +142,12 @@ def sureness(
     return model.confidence.of(evidence(model.representation, outputs, labels, progress=progress))
 
 
-def at_scan(found: NDArray[Any], scan: Volume, what: str) -> Volume:
-    """Return what was found at a model's voxels as a volume of the scan's, lazily; ``what`` names it."""
-    same = found.shape == scan.shape
-    data = found if same else Resampled(found, scan.shape, labels=True)
-    return replace(scan, data=data, name=f"{what} of {scan.name}")
+def at_scan(found: NDArray[Any], scan: Volume, what: str, through: int = THROUGH) -> Volume:
+    """Return what was found at a model's voxels as a volume of the scan's, lazily; ``what`` names it.
+
+    The scan was looked at upright, ``through`` being the axis that leads through its leaf.
+    """
+    seen = upright(scan, through)
+    same = found.shape == seen.shape
+    data = found if same else Resampled(found, seen.shape, labels=True)
+    return upright(replace(seen, data=data, name=f"{what} of {scan.name}"), through)

@@ -17,7 +17,8 @@ from mesophyll.io.atomic import replacing
 from mesophyll.io.base import Content
 from mesophyll.io.files import plain
 from mesophyll.labels import UNKNOWN, check, split_pieces
-from mesophyll.volume import Volume, swap
+from mesophyll.position import upright
+from mesophyll.volume import Volume
 
 __all__ = ["Example", "read_example", "write_example"]
 
@@ -57,11 +58,11 @@ class Example:
         tissue, confidence = (volume and cut.flat(volume) for volume in (self.tissue, self.confidence))
         return Example(self.name, tuple(map(cut.flat, self.scans)), replace(labels, data=cells), tissue, confidence)
 
-    def swapped(self, first: int, second: int) -> Example:
-        """Return it with two axes in each other's place."""
-        tissue, confidence = (volume and swap(volume, first, second) for volume in (self.tissue, self.confidence))
-        scans = tuple(swap(scan, first, second) for scan in self.scans)
-        return Example(self.name, scans, swap(self.labels, first, second), tissue, confidence)
+    def upright(self, through: int) -> Example:
+        """Return it made upright, where this axis leads through the leaf; see `mesophyll.position.upright`."""
+        tissue, confidence = (volume and upright(volume, through) for volume in (self.tissue, self.confidence))
+        scans = tuple(upright(scan, through) for scan in self.scans)
+        return Example(self.name, scans, upright(self.labels, through), tissue, confidence)
 
 
 def read_example(folder: str | Path) -> Example:

@@ -19,7 +19,7 @@ from mesophyll.errors import FileError, ModelError, SettingsError, VolumeError
 from mesophyll.likeness import Familiar
 from mesophyll.model import Model, find, make_folder, save
 from mesophyll.network import Architecture, Built, CellposeNetwork, Network, network_to_table
-from mesophyll.position import THROUGH, axis_through
+from mesophyll.position import axis_through
 from mesophyll.progress import Progress, silent
 from mesophyll.representations import Representation, from_table, to_table
 from mesophyll.settings import to_dict
@@ -118,7 +118,7 @@ def _met(lesson: Lesson, examples: Sequence[Example], known: Model | None) -> Fa
 
 def _upright(example: Example, plan: TrainingPlan) -> Example:
     """Return a labelled scan in the position that the model shall know; leaves that are grown stand in it already."""
-    return example.swapped(axis_through(example.scans[0], plan.position, plan.through), THROUGH)
+    return example.upright(axis_through(example.scans[0], plan.position, plan.through))
 
 
 def _fitting(representation: Representation, plan: TrainingPlan) -> Representation:

@@ -85,14 +85,13 @@ def sights(
     found: list[Sight] = []
     for example in examples:
         _check_judgeable(example.labels.data, example.name)
-        lying = example.swapped(axis_through(example.scans[0], model.position, plan.through), THROUGH)
+        lying = example.upright(axis_through(example.scans[0], model.position, plan.through))
         where = labelled(lying.labels.data)
         flat = bool(where) and model.network.ndim == 2
         for shown in map(lying.section, where) if flat else [lying]:
             place = scratch / f"sight-{len(found)}"
             place.mkdir()
-            beside = model.beside(shown)
-            image = model.prepare(shown.scans[0], beside["tissue"], beside["second"])
+            image = model.prepare(shown.scans[0], **model.beside(shown), through=THROUGH)
             outputs = look(model, image, scratch=place, plan=plan, progress=named(progress, shown.name))
             found.append(Sight(shown, outputs, () if flat else tuple(where)))
     return found
